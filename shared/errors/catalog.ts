@@ -1,0 +1,45 @@
+/**
+ * Every error that a caller can see: code -> status, title, whether trying again can help, and what to do.
+ *
+ * @module
+ */
+export type ErrorCode = keyof typeof catalog;
+
+export interface CatalogEntry {
+  readonly status: number;
+  readonly title: string;
+  /** The same request may succeed later without being changed, and sending it again does no harm. */
+  readonly retryable: boolean;
+  readonly remediation: string;
+}
+
+function entry(status: number, title: string, retryable: boolean, remediation: string): CatalogEntry {
+  return { status, title, retryable, remediation };
+}
+
+export const catalog = {
+  invalid_json: entry(400, 'The body is not JSON', false, 'Send a JSON object as UTF-8 with content-type application/json.'),
+  invalid_cursor: entry(400, 'The cursor is not valid', false, 'Use next_cursor of the page before with the same filters, or leave cursor out.'),
+  unauthenticated: entry(401, 'No valid credentials', false, 'Send a key as X-API-Key or Authorization: Bearer.'),
+  forbidden: entry(403, 'Not allowed', false, 'Use a key that has this right.'),
+  quota_exceeded: entry(403, 'A limit of the user is reached', false, 'End something that counts towards the limit, ask for less, or have the limit raised.'),
+  not_found: entry(404, 'Not found', false, 'Check the id and the path.'),
+  method_not_allowed: entry(405, 'The method is not allowed here', false, 'See /openapi.json for the methods of this path.'),
+  invalid_state: entry(409, "The session's state does not allow this", false, 'Read the session and act on its status.'),
+  namespace_taken: entry(409, 'The namespace belongs to another user', false, 'Choose another namespace, or ask its owner to share it.'),
+  conflict: entry(409, 'Changed by somebody else meanwhile', true, 'Read it again and repeat the request.'),
+  pod_not_ready: entry(409, 'The pod takes no commands now', true, 'Wait a moment and try again.'),
+  idempotency_key_in_use: entry(409, 'The first request with this key is still running', true, 'Repeat the request in a moment.'),
+  payload_too_large: entry(413, 'The body is too large', false, 'Send less; files go through the files routes.'),
+  wrong_unit: entry(421, 'This path belongs to the shell service', false, 'Send the request to the origin named in the detail.'),
+  validation_failed: entry(422, 'The request is not valid', false, 'Correct the fields named in errors.'),
+  idempotency_key_reused: entry(422, 'The key was used with another request', false, 'Use a new Idempotency-Key for a new request.'),
+  unknown_template: entry(422, 'No such template', false, 'GET /v1/templates lists them.'),
+  too_many_executions: entry(429, 'Too many commands at once in this session', true, 'Wait for some of them to end.'),
+  internal: entry(500, 'Something went wrong here', false, 'Report the request_id to the operator.'),
+  not_implemented: entry(501, 'Not built yet', false, 'Leave it out; the changelog tells when it exists.'),
+  store_unavailable: entry(503, 'The document store cannot be reached', true, 'Try again in a moment.'),
+  queue_unavailable: entry(503, 'The task queue cannot be reached', true, 'Try again in a moment.'),
+  cluster_unavailable: entry(503, 'The Kubernetes API cannot be reached', true, 'Try again in a moment.'),
+  cluster_refused: entry(502, 'Kubernetes refused what Berth asked for', false, 'The detail has its own words; an operator has to look.'),
+} as const satisfies Record<string, CatalogEntry>;
