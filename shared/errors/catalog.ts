@@ -18,6 +18,7 @@ function entry(status: number, title: string, retryable: boolean, remediation: s
 }
 
 export const catalog = {
+  bad_request: entry(400, 'The request cannot be read', false, 'Send a valid HTTP request.'),
   invalid_json: entry(400, 'The body is not JSON', false, 'Send a JSON object as UTF-8 with content-type application/json.'),
   invalid_cursor: entry(400, 'The cursor is not valid', false, 'Use next_cursor of the page before with the same filters, or leave cursor out.'),
   unauthenticated: entry(401, 'No valid credentials', false, 'Send a key as X-API-Key or Authorization: Bearer.'),
@@ -28,7 +29,7 @@ export const catalog = {
   invalid_state: entry(409, "The session's state does not allow this", false, 'Read the session and act on its status.'),
   namespace_taken: entry(409, 'The namespace belongs to another user', false, 'Choose another namespace, or ask its owner to share it.'),
   conflict: entry(409, 'Changed by somebody else meanwhile', true, 'Read it again and repeat the request.'),
-  pod_not_ready: entry(409, 'The pod takes no commands now', true, 'Wait a moment and try again.'),
+  pod_restarting: entry(503, 'The pod is restarting', true, 'Wait for the time in Retry-After and try again.'),
   idempotency_key_in_use: entry(409, 'The first request with this key is still running', true, 'Repeat the request in a moment.'),
   payload_too_large: entry(413, 'The body is too large', false, 'Send less; files go through the files routes.'),
   wrong_unit: entry(421, 'This path belongs to the shell service', false, 'Send the request to the origin named in the detail.'),

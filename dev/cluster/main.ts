@@ -1,0 +1,70 @@
+/**
+ * The embedded cluster's process: the Kubernetes API, its controllers and the kubelet. Started by `attach.ts`; its one argument is the
+ * JSON of `ClusterOptions`.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { takeLock } from '../lock.ts';
+import { kubeconfig, openObjects, startApiServer, startControllers } from './api/index.ts';
+import type { ClusterOptions } from './attach.ts';
+import { createControlServer } from './control.ts';
+import { removeEndpoint, writeEndpoint } from './endpoint.ts';
+import { startNode } from './node/index.ts';
+
+function log(message: string): void {
+  console.log(`${new Date().toISOString()} ${message}`);
+}
+
+async function main(options: ClusterOptions): Promise<void> {
+  const { directory } = options;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const unlock = takeLock(join(directory, 'lock'));
+  if (unlock === undefined) throw new Error(`another embedded cluster runs in ${directory}`);
+  const objects = openObjects(join(directory, 'objects.db'));
+  const token = randomBytes(32).toString('base64url');
+  const started = await startNode({ objects, dataDirectory: directory, images: options.images, runtime: options.runtime, log });
+  const controllers = startControllers({ objects, log });
+  const api = await startApiServer({ objects, node: started.node, tokens: [token], log });
+  const kubeconfigFile = join(directory, 'kubeconfig');
+  writeFileSync(kubeconfigFile, kubeconfig(api.url, token), { mode: 0o600 });
+
+  const end = async (reason: string): Promise<void> => {
+    log(`ending: ${reason}`);
+    removeEndpoint(directory);
+    await started.node.stop();
+    controllers.stop();
+    await api.close();
+    objects.close();
+    unlock();
+  };
+  const controlToken = randomBytes(32).toString('base64url');
+  const control = createControlServer({
+    token: controlToken,
+    onEnd: async (reason) => {
+      await end(reason);
+      // The answer to whoever asked goes out first.
+      setTimeout(() => process.exit(0), 50);
+    },
+  });
+  control.listen(0, '127.0.0.1');
+  await once(control, 'listening');
+  process.on('SIGTERM', () => void end('SIGTERM').finally(() => process.exit(0)));
+
+  writeEndpoint(directory, {
+    pid: process.pid,
+    control: `http://127.0.0.1:${(control.address() as AddressInfo).port}`,
+    controlToken,
+    kubeconfig: kubeconfigFile,
+    capabilities: started.capabilities,
+    warnings: started.warnings,
+  });
+  log(`ready: ${api.url}, pid ${process.pid}`);
+  process.send?.('ready');
+}
+
+await main(JSON.parse(process.argv[2] ?? '{}') as ClusterOptions);

@@ -1,0 +1,179 @@
+/**
+ * Configuration: read from the environment once, by `functions/` and `dev/` alone, and passed on as a value.
+ *
+ * @module
+ */
+import { z } from 'zod';
+import { userTypes } from './entitlements/model.ts';
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const flag = z.enum(['0', '1', 'true', 'false']).transform((value) => value === '1' || value === 'true');
+const list = z.string().transform((value) => value.split(',').map((item) => item.trim()).filter((item) => item !== ''));
+
+const environment = z.object({
+  PORT: port.default(8080),
+  BERTH_DATA_DIR: z.string().min(1).default('.berth'),
+  BERTH_STORE: z.enum(['sqlite', 'firestore']).default('sqlite'),
+  BERTH_QUEUE: z.enum(['local', 'cloud-tasks']).default('local'),
+  BERTH_CLUSTER: z.enum(['embedded', 'kubeconfig', 'in-cluster', 'gke', 'auto']).optional(),
+  BERTH_KUBECONFIG: z.string().min(1).optional(),
+  BERTH_KUBECONFIG_CONTEXT: z.string().min(1).optional(),
+  BERTH_INSTALLATION: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/, 'lower-case letters, digits and dashes, 40 at most').optional(),
+  BERTH_INSTALLATION_KEY: z.string().min(32, 'at least 32 characters').optional(),
+  BERTH_NAMESPACE_PREFIX: z.string().regex(/^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$/, 'lower-case letters, digits and dashes, 20 at most').default('berth'),
+  BERTH_DEFAULT_USER_TYPE: z.enum(userTypes).default('normal'),
+  BERTH_PUBLIC_URL: z.url().optional(),
+  BERTH_TASKS_URL: z.url().optional(),
+  BERTH_TASKS_QUEUE: z.string().regex(/^projects\/[^/]+\/locations\/[^/]+\/queues\/[^/]+$/, 'projects/P/locations/L/queues/Q').optional(),
+  BERTH_TASKS_SERVICE_ACCOUNT: z.string().min(1).optional(),
+  BERTH_TASKS_ISSUER: z.url().optional(),
+  BERTH_CONTROL_PLANE_CIDR: z.string().min(1).optional(),
+  BERTH_DENIED_EGRESS_CIDRS: list.default([]),
+  BERTH_DEV_IMAGES: list.default([]),
+  BERTH_DEV_RUNTIME: z.enum(['auto', 'bwrap', 'unshare', 'plain']).default('auto'),
+  BERTH_NAMESPACE_LINGER_SECONDS: z.coerce.number().int().min(0).max(86_400).default(60),
+  BERTH_SWEEP_SECONDS: z.coerce.number().int().min(1).max(3_600).default(60),
+  BERTH_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  BERTH_LOG_FORMAT: z.enum(['json', 'text']).optional(),
+  BERTH_HIDE_DOCS: flag.default(false),
+  GKE_CLUSTER_NAME: z.string().min(1).optional(),
+  GKE_CLUSTER_LOCATION: z.string().min(1).optional(),
+  GOOGLE_CLOUD_PROJECT: z.string().min(1).optional(),
+  FIRESTORE_DATABASE: z.string().min(1).default('(default)'),
+  CLOUD_TASKS_EMULATOR_HOST: z.string().min(1).optional(),
+  K_SERVICE: z.string().min(1).optional(),
+});
+
+/** Where the pods live; chosen once, at start, never changed at run time. */
+export type ClusterChoice =
+  | { readonly type: 'embedded' }
+  | { readonly type: 'kubeconfig'; readonly file: string; readonly context?: string }
+  | { readonly type: 'in-cluster' }
+  | { readonly type: 'gke'; readonly project: string; readonly location: string; readonly name: string };
+
+type Environment = z.output<typeof environment>;
+
+export interface Config {
+  readonly port: number;
+  readonly dataDirectory: string;
+  readonly store: { readonly type: 'sqlite' } | { readonly type: 'firestore'; readonly project: string; readonly database: string };
+  readonly queue:
+    | { readonly type: 'local' }
+    | {
+        readonly type: 'cloud-tasks';
+        readonly queue: string;
+        readonly url: string;
+        readonly serviceAccount: string;
+        readonly emulatorHost: string | undefined;
+      };
+  readonly cluster: ClusterChoice;
+  /** `BERTH_CLUSTER=auto`: the embedded cluster stands in where the chosen one refuses at start. */
+  readonly clusterFallback: boolean;
+  readonly installation: string | undefined;
+  readonly installationKey: string | undefined;
+  readonly namespacePrefix: string;
+  readonly namespaceLingerSeconds: number;
+  readonly sweepSeconds: number;
+  readonly defaultUserType: Environment['BERTH_DEFAULT_USER_TYPE'];
+  /** Origin of absolute URLs in answers; absent: the request's own. */
+  readonly publicUrl: string | undefined;
+  readonly tasksIssuer: string | undefined;
+  readonly controlPlaneCidr: string | undefined;
+  readonly deniedEgressCidrs: readonly string[];
+  readonly devImages: readonly string[];
+  readonly devRuntime: Environment['BERTH_DEV_RUNTIME'];
+  readonly logLevel: Environment['BERTH_LOG_LEVEL'];
+  /** Absent: text on a terminal, else JSON. */
+  readonly logFormat: 'json' | 'text' | undefined;
+  readonly docs: boolean;
+  readonly onCloudRun: boolean;
+}
+
+/** A configuration that cannot work; each line names a variable and what to do. */
+export class ConfigError extends Error {
+  constructor(lines: readonly string[]) {
+    super(lines.join('\n'));
+    this.name = 'ConfigError';
+  }
+}
+
+function need(value: string | undefined, name: string, why: string): string {
+  if (value === undefined) throw new ConfigError([`${name}: must be set, because ${why}`]);
+  return value;
+}
+
+function chooseCluster(env: Environment): ClusterChoice {
+  const gke = env.GKE_CLUSTER_NAME !== undefined;
+  const chosen = env.BERTH_CLUSTER === 'auto' ? undefined : env.BERTH_CLUSTER;
+  if (chosen === 'kubeconfig' || (chosen === undefined && env.BERTH_KUBECONFIG !== undefined)) {
+    const file = need(env.BERTH_KUBECONFIG, 'BERTH_KUBECONFIG', 'BERTH_CLUSTER is kubeconfig');
+    return env.BERTH_KUBECONFIG_CONTEXT === undefined
+      ? { type: 'kubeconfig', file }
+      : { type: 'kubeconfig', file, context: env.BERTH_KUBECONFIG_CONTEXT };
+  }
+  if (chosen === 'gke' || (chosen === undefined && gke)) {
+    return {
+      type: 'gke',
+      name: need(env.GKE_CLUSTER_NAME, 'GKE_CLUSTER_NAME', 'the pods go to GKE'),
+      location: need(env.GKE_CLUSTER_LOCATION, 'GKE_CLUSTER_LOCATION', 'GKE_CLUSTER_NAME is set'),
+      project: need(env.GOOGLE_CLOUD_PROJECT, 'GOOGLE_CLOUD_PROJECT', 'GKE_CLUSTER_NAME is set'),
+    };
+  }
+  if (chosen === 'in-cluster') return { type: 'in-cluster' };
+  if (env.K_SERVICE !== undefined) {
+    throw new ConfigError(['GKE_CLUSTER_NAME: must be set on Cloud Run: the embedded cluster does not run there']);
+  }
+  return { type: 'embedded' };
+}
+
+function chooseStore(env: Environment): Config['store'] {
+  if (env.BERTH_STORE === 'sqlite') return { type: 'sqlite' };
+  const project = need(env.GOOGLE_CLOUD_PROJECT, 'GOOGLE_CLOUD_PROJECT', 'BERTH_STORE is firestore');
+  return { type: 'firestore', project, database: env.FIRESTORE_DATABASE };
+}
+
+function chooseQueue(env: Environment): Config['queue'] {
+  if (env.BERTH_QUEUE === 'local') return { type: 'local' };
+  const why = 'BERTH_QUEUE is cloud-tasks';
+  return {
+    type: 'cloud-tasks',
+    queue: need(env.BERTH_TASKS_QUEUE, 'BERTH_TASKS_QUEUE', why),
+    url: need(env.BERTH_TASKS_URL, 'BERTH_TASKS_URL', why),
+    serviceAccount: need(env.BERTH_TASKS_SERVICE_ACCOUNT, 'BERTH_TASKS_SERVICE_ACCOUNT', why),
+    emulatorHost: env.CLOUD_TASKS_EMULATOR_HOST,
+  };
+}
+
+/** Empty variables count as absent, as every shell script that exports them expects. Throws `ConfigError` naming each wrong variable. */
+export function parseConfig(variables: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = environment.safeParse(given);
+  if (!parsed.success) {
+    throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  }
+  const env = parsed.data;
+  return {
+    port: env.PORT,
+    dataDirectory: env.BERTH_DATA_DIR,
+    store: chooseStore(env),
+    queue: chooseQueue(env),
+    cluster: chooseCluster(env),
+    clusterFallback: env.BERTH_CLUSTER === 'auto',
+    installation: env.BERTH_INSTALLATION,
+    installationKey: env.BERTH_INSTALLATION_KEY,
+    namespacePrefix: env.BERTH_NAMESPACE_PREFIX,
+    namespaceLingerSeconds: env.BERTH_NAMESPACE_LINGER_SECONDS,
+    sweepSeconds: env.BERTH_SWEEP_SECONDS,
+    defaultUserType: env.BERTH_DEFAULT_USER_TYPE,
+    publicUrl: env.BERTH_PUBLIC_URL?.replace(/\/+$/, ''),
+    tasksIssuer: env.BERTH_TASKS_ISSUER,
+    controlPlaneCidr: env.BERTH_CONTROL_PLANE_CIDR,
+    deniedEgressCidrs: env.BERTH_DENIED_EGRESS_CIDRS,
+    devImages: env.BERTH_DEV_IMAGES,
+    devRuntime: env.BERTH_DEV_RUNTIME,
+    logLevel: env.BERTH_LOG_LEVEL,
+    logFormat: env.BERTH_LOG_FORMAT,
+    docs: !env.BERTH_HIDE_DOCS,
+    onCloudRun: env.K_SERVICE !== undefined,
+  };
+}

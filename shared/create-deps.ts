@@ -1,0 +1,128 @@
+/**
+ * Builds what the domains are given from the configuration. Google's SDKs and the Kubernetes client are loaded when they are first
+ * needed.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { systemClock } from './clock.ts';
+import { ConfigError, type ClusterChoice, type Config } from './config.ts';
+import type { Deps } from './deps.ts';
+import { openDatabase } from './documents/database.ts';
+import { openFirestore } from './documents/firestore.ts';
+import { StoreError, type DocumentStore } from './documents/port.ts';
+import { openSqlite } from './documents/sqlite.ts';
+import { newId } from './ids.ts';
+import { connectKubernetes } from './kubernetes/client.ts';
+import { translateKubernetesError } from './kubernetes/errors.ts';
+import type { Kubernetes } from './kubernetes/port.ts';
+import type { ClusterAccess } from './kubernetes/access.ts';
+import { createLogger } from './observability/create-logger.ts';
+import { createMetrics } from './observability/create-metrics.ts';
+import type { Logger } from './observability/logger.ts';
+import { openCloudTasks } from './tasks/cloud-tasks.ts';
+import { openLocalQueue, type Deliver } from './tasks/local.ts';
+import type { TaskQueue } from './tasks/port.ts';
+
+export interface DepsOptions {
+  /** Where the pods live, where the configuration alone does not tell: the embedded cluster's kubeconfig. */
+  readonly access?: ClusterAccess;
+  readonly clusterWarnings?: readonly string[];
+  /** Runs the tasks of the local queue; without it there can be none. */
+  readonly deliver?: Deliver;
+  readonly log?: Logger;
+}
+
+/** Throws `ConfigError` where the configuration cannot work, and `StoreError` `unavailable`. */
+export async function createDeps(config: Config, options: DepsOptions = {}): Promise<Deps & { close(): Promise<void> }> {
+  const log = options.log ?? createLogger({ level: config.logLevel, format: config.logFormat ?? (process.stdout.isTTY ? 'text' : 'json') });
+  const database = config.store.type === 'sqlite' || config.queue.type === 'local' ? openDatabase(join(config.dataDirectory, 'berth.db')) : undefined;
+  const store = database !== undefined && config.store.type === 'sqlite' ? openSqlite({ database }) : await openGoogleStore(config);
+  const queue = await openQueue(config, database, options.deliver, log);
+  const identity = await ensureIdentity(config, store);
+  const kubernetes = connectOnce(options.access ?? accessOf(config.cluster));
+  return {
+    config,
+    clock: systemClock,
+    newId,
+    store,
+    queue,
+    kubernetes: kubernetes.connect,
+    log,
+    metrics: createMetrics(),
+    ...identity,
+    clusterWarnings: options.clusterWarnings ?? [],
+    close: async () => {
+      await queue.close();
+      await kubernetes.close();
+      await store.close();
+      database?.close();
+    },
+  };
+}
+
+async function openGoogleStore(config: Config): Promise<DocumentStore> {
+  if (config.store.type !== 'firestore') throw new ConfigError(['BERTH_STORE: no such store']);
+  return openFirestore({ projectId: config.store.project, databaseId: config.store.database });
+}
+
+async function openQueue(config: Config, database: ReturnType<typeof openDatabase> | undefined, deliver: Deliver | undefined, log: Logger): Promise<TaskQueue> {
+  if (config.queue.type === 'cloud-tasks') return openCloudTasks(config.queue);
+  if (deliver === undefined || database === undefined) {
+    throw new ConfigError(['BERTH_QUEUE: "local" runs the tasks in the process of `npm start`; a function needs "cloud-tasks"']);
+  }
+  return openLocalQueue({ database, deliver, clock: systemClock, log });
+}
+
+function accessOf(cluster: ClusterChoice): ClusterAccess {
+  switch (cluster.type) {
+    case 'embedded':
+      throw new ConfigError(['BERTH_CLUSTER: the embedded cluster is started by `npm start` alone; name a cluster']);
+    case 'kubeconfig':
+      return cluster.context === undefined ? { type: 'kubeconfig', file: cluster.file } : { type: 'kubeconfig', file: cluster.file, context: cluster.context };
+    default:
+      return cluster;
+  }
+}
+
+/** One connection for all; a failed attempt is forgotten, so that the next caller tries again. */
+function connectOnce(access: ClusterAccess): { connect(): Promise<Kubernetes>; close(): Promise<void> } {
+  let connected: Promise<Kubernetes> | undefined;
+  const connect = (): Promise<Kubernetes> => {
+    connected ??= connectKubernetes(access).catch((error: unknown) => {
+      connected = undefined;
+      throw translateKubernetesError(error);
+    });
+    return connected;
+  };
+  return { connect, close: async () => (await connected?.catch(() => undefined))?.close() };
+}
+
+interface IdentityDocument {
+  readonly installation: string;
+  readonly key: string;
+}
+
+/** The installation's id and key: the configuration's, or made once and kept in the store. */
+async function ensureIdentity(config: Config, store: DocumentStore): Promise<Pick<Deps, 'installation' | 'installationKey'>> {
+  const { installation, installationKey } = config;
+  if (installation !== undefined && installationKey !== undefined) return { installation, installationKey: Buffer.from(installationKey) };
+  const key = { collection: 'installation', id: 'identity' };
+  const made: IdentityDocument = { installation: newId().slice(0, 10), key: randomBytes(32).toString('base64') };
+  const identity = (await store.get<IdentityDocument>(key))?.data ?? (await createOrRead(store, key, made));
+  return {
+    installation: installation ?? identity.installation,
+    installationKey: installationKey === undefined ? Buffer.from(identity.key, 'base64') : Buffer.from(installationKey),
+  };
+}
+
+async function createOrRead(store: DocumentStore, key: { collection: string; id: string }, made: IdentityDocument): Promise<IdentityDocument> {
+  try {
+    await store.create(key, made);
+    return made;
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== 'already_exists') throw error;
+    return (await store.get<IdentityDocument>(key))?.data ?? made;
+  }
+}

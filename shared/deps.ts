@@ -1,0 +1,31 @@
+/**
+ * What the domains are given, as plain arguments.
+ *
+ * @module
+ */
+import type { Clock } from './clock.ts';
+import type { Config } from './config.ts';
+import type { DocumentStore } from './documents/port.ts';
+import type { NewId } from './ids.ts';
+import type { Kubernetes } from './kubernetes/port.ts';
+import type { Logger } from './observability/logger.ts';
+import type { Metrics } from './observability/metrics.ts';
+import type { TaskQueue } from './tasks/port.ts';
+
+export interface Deps {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly newId: NewId;
+  readonly store: DocumentStore;
+  readonly queue: TaskQueue;
+  /** Connects at first use, once; a failed attempt is made again at the next use. Throws `AppError` `cluster_unavailable`. */
+  readonly kubernetes: () => Promise<Kubernetes>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** This Berth's id, on every object it makes. */
+  readonly installation: string;
+  /** 32 bytes or more; what is signed or hashed with it says so in its own derivation label. */
+  readonly installationKey: Uint8Array;
+  /** What every session's `warnings` has to say here, e.g. that the cluster is a stand-in. */
+  readonly clusterWarnings: readonly string[];
+}

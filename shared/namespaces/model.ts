@@ -1,0 +1,23 @@
+/**
+ * Words
+ * - **namespace**: a caller's own grouping, one Kubernetes namespace each. The first user to use a name owns it; it is nobody's again
+ *   when its last session is gone. Without a name a session lands in the user's own (`u-…`).
+ * - **lingering**: an empty namespace's Kubernetes namespace stays for a while, so that a user who deletes one session and creates the
+ *   next does not wait for it to be torn down and built again.
+ * - **releasing**: the Kubernetes namespace is being deleted. Whoever needs the name next waits for that to end and builds it anew.
+ *
+ * @module
+ */
+export interface NamespaceDocument {
+  readonly namespace: string;
+  readonly owner: string;
+  readonly k8s_namespace: string;
+  readonly state: 'active' | 'releasing';
+  /** Ids of the sessions that need it. */
+  readonly sessions: Readonly<Record<string, true>>;
+  /** Since when nobody needs it; null while somebody does. */
+  readonly emptied_at: string | null;
+  /** Digest of the objects that were written into the Kubernetes namespace; null where they have to be written. */
+  readonly objects_digest: string | null;
+  readonly created_at: string;
+}

@@ -1,0 +1,24 @@
+/**
+ * Names that follow from a namespace's or a user's.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { slug } from '../pods/names.ts';
+
+const LONGEST_NAMESPACE = 40;
+const OWN_PREFIX = 'u-';
+
+/** The namespace a user has without asking for one. Nobody can ask for a name with this prefix, so it is never taken. */
+export function ownNamespace(user: string): string {
+  return `${OWN_PREFIX}${slug(user, LONGEST_NAMESPACE - OWN_PREFIX.length)}`;
+}
+
+/**
+ * The namespace's bucket, whether it was ever asked for or not. Bucket names are one space for all of Google Cloud, hence the digest
+ * (https://cloud.google.com/storage/docs/buckets#naming).
+ */
+export function bucketName(installation: string, kubernetesNamespace: string): string {
+  const digest = createHash('sha256').update(`${installation}/${kubernetesNamespace}`).digest('hex').slice(0, 10);
+  return `${kubernetesNamespace.slice(0, 52).replace(/-+$/, '')}-${digest}`;
+}

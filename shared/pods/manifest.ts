@@ -1,0 +1,186 @@
+/**
+ * A session's pod, built from its input by small pure steps; the security policy comes last, so that no input can weaken it.
+ *
+ * @module
+ */
+import type { V1Container, V1EnvVar, V1Pod, V1PodSpec, V1Secret } from '@kubernetes/client-node';
+import { annotations, containerName, envSecretName, labels, podName, sessionLabels } from './names.ts';
+import { enforcePolicy } from './policy.ts';
+
+/** Quantities as Kubernetes writes them: `250m`, `512Mi`. */
+export interface ComputeAmounts {
+  readonly cpu: string;
+  readonly memory: string;
+}
+
+export interface PodInput {
+  readonly installation: string;
+  readonly sessionId: string;
+  /** Counts the pods of the session, from 1. */
+  readonly generation: number;
+  readonly user: string;
+  /** As the caller named it, and as Kubernetes does. */
+  readonly namespace: string;
+  readonly kubernetesNamespace: string;
+  readonly workspaceId?: string;
+  readonly bucketName: string;
+  readonly image: string;
+  /** The caller's or template's own; replaces the process that only keeps the pod alive. */
+  readonly command?: readonly string[];
+  readonly resources: { readonly requests: ComputeAmounts; readonly limits: ComputeAmounts };
+  readonly workspaceSizeGib: number;
+  /** The names of the caller's own environment; the values are in the session's Secret. */
+  readonly envNames: readonly string[];
+  /** The hard cap on the pod's life, should Berth never come back. */
+  readonly activeDeadlineSeconds: number;
+  readonly egress?: 'web' | 'open';
+  readonly runtimeClassName?: string;
+  readonly nodeSelector?: Readonly<Record<string, string>>;
+}
+
+/** A pod while it is being built: it has a spec with one container. */
+export interface PodDraft extends V1Pod {
+  readonly spec: V1PodSpec;
+}
+
+const workspacePath = '/workspace';
+const TMP_SIZE_GIB = 1;
+// For what a program writes beside its volumes, and for the kubelet's copy of its output.
+const LAYER_SIZE_GIB = 1;
+const GRACE_PERIOD_SECONDS = 10;
+
+export function buildPod(input: PodInput): V1Pod {
+  const steps: readonly ((pod: PodDraft, input: PodInput) => PodDraft)[] = [
+    withIdentity,
+    withKeepAlive,
+    withCommand,
+    withResources,
+    withEnvironment,
+    withWorkspace,
+    withTmp,
+    withLifetime,
+    withPlacement,
+  ];
+  const draft: PodDraft = { apiVersion: 'v1', kind: 'Pod', spec: { containers: [{ name: containerName, image: input.image, imagePullPolicy: 'IfNotPresent' }] } };
+  return enforcePolicy(steps.reduce((pod, step) => step(pod, input), draft));
+}
+
+/** The Secret that `withEnvironment` refers to. Its values go nowhere else: documents and answers hold the names. */
+export function buildEnvSecret(input: PodInput, env: Readonly<Record<string, string>>): V1Secret {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name: envSecretName(input.sessionId),
+      namespace: input.kubernetesNamespace,
+      labels: sessionLabels(input.installation, input.user, input.sessionId),
+      annotations: { [annotations.user]: input.user },
+    },
+    type: 'Opaque',
+    stringData: { ...env },
+  };
+}
+
+function withIdentity(pod: PodDraft, input: PodInput): PodDraft {
+  return {
+    ...pod,
+    metadata: {
+      name: podName(input.sessionId),
+      namespace: input.kubernetesNamespace,
+      labels: {
+        ...sessionLabels(input.installation, input.user, input.sessionId),
+        [labels.generation]: String(input.generation),
+        ...(input.egress === 'open' && { [labels.egress]: 'open' }),
+      },
+      annotations: { [annotations.user]: input.user, [annotations.safeToEvict]: 'false' },
+    },
+  };
+}
+
+/**
+ * Something has to be PID 1 while nobody runs a command. It waits in `wait`, which a trap interrupts at once, where it would not
+ * interrupt `sleep`; and ends with 143, since a kubelet reports an evicted container that ends with 0 as `Succeeded`.
+ */
+export function withKeepAlive(pod: PodDraft): PodDraft {
+  return withContainer(pod, { command: ['sh', '-c', "trap 'exit 143' TERM; while :; do sleep 3600 & wait $!; done"] });
+}
+
+function withCommand(pod: PodDraft, { command }: PodInput): PodDraft {
+  return command === undefined ? pod : withContainer(pod, { command: command.map(literal) });
+}
+
+function withResources(pod: PodDraft, { resources, workspaceSizeGib }: PodInput): PodDraft {
+  // emptyDirs count towards the limit of the container's ephemeral storage, so it must exceed them, or it would be what evicts.
+  const limitGib = workspaceSizeGib + TMP_SIZE_GIB + LAYER_SIZE_GIB;
+  return withContainer(pod, {
+    resources: {
+      requests: { ...resources.requests, 'ephemeral-storage': '256Mi' },
+      limits: { ...resources.limits, 'ephemeral-storage': `${String(limitGib)}Gi` },
+    },
+  });
+}
+
+/** Kubernetes lets `env` win over `envFrom`: the caller cannot replace what Berth states. */
+function withEnvironment(pod: PodDraft, input: PodInput): PodDraft {
+  const values = {
+    SESSION_ID: input.sessionId,
+    WORKSPACE_ID: input.workspaceId ?? '',
+    NAMESPACE: input.namespace,
+    USER: input.user,
+    USER_ID: input.user,
+    HOME: workspacePath,
+    BUCKET_NAME: input.bucketName,
+  };
+  const env: V1EnvVar[] = Object.entries(values).map(([name, value]) => ({ name, value: literal(value) }));
+  if (input.envNames.length === 0) return withContainer(pod, { env });
+  return withContainer(pod, { env, envFrom: [{ secretRef: { name: envSecretName(input.sessionId) } }] });
+}
+
+function withWorkspace(pod: PodDraft, { workspaceSizeGib }: PodInput): PodDraft {
+  return withContainer(withEmptyDir(pod, 'workspace', workspacePath, workspaceSizeGib), { workingDir: workspacePath });
+}
+
+function withTmp(pod: PodDraft): PodDraft {
+  return withEmptyDir(pod, 'tmp', '/tmp', TMP_SIZE_GIB);
+}
+
+function withLifetime(pod: PodDraft, { activeDeadlineSeconds }: PodInput): PodDraft {
+  return { ...pod, spec: { ...pod.spec, restartPolicy: 'Always', terminationGracePeriodSeconds: GRACE_PERIOD_SECONDS, activeDeadlineSeconds } };
+}
+
+/** A pod on a node that is lost waits one minute for it, not the five that Kubernetes adds by default. */
+function withPlacement(pod: PodDraft, { runtimeClassName, nodeSelector }: PodInput): PodDraft {
+  const tolerations = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'].map((key) => ({
+    key,
+    operator: 'Exists',
+    effect: 'NoExecute',
+    tolerationSeconds: 60,
+  }));
+  return {
+    ...pod,
+    spec: {
+      ...pod.spec,
+      tolerations,
+      ...(runtimeClassName !== undefined && { runtimeClassName }),
+      ...(nodeSelector !== undefined && { nodeSelector: { ...nodeSelector } }),
+    },
+  };
+}
+
+function withContainer(pod: PodDraft, part: Partial<V1Container>): PodDraft {
+  return { ...pod, spec: { ...pod.spec, containers: pod.spec.containers.map((container) => ({ ...container, ...part })) } };
+}
+
+function withEmptyDir(pod: PodDraft, name: string, mountPath: string, sizeGib: number): PodDraft {
+  const spec: V1PodSpec = {
+    ...pod.spec,
+    volumes: [...(pod.spec.volumes ?? []), { name, emptyDir: { sizeLimit: `${String(sizeGib)}Gi` } }],
+    containers: pod.spec.containers.map((container) => ({ ...container, volumeMounts: [...(container.volumeMounts ?? []), { name, mountPath }] })),
+  };
+  return { ...pod, spec };
+}
+
+// The kubelet expands `$(NAME)` in commands and values, and takes `$$` for a literal `$`. Callers mean what they write.
+function literal(text: string): string {
+  return text.replaceAll('$', '$$$$');
+}

@@ -1,0 +1,33 @@
+/**
+ * Where the documents of the domains lie in the store: the one place for collection names and ids.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import type { DocumentKey } from '../documents/port.ts';
+
+export const collections = {
+  sessions: 'sessions',
+  users: 'users',
+  namespaces: 'namespaces',
+  idempotency: 'idempotency',
+} as const;
+
+export function sessionKey(id: string): DocumentKey {
+  return { collection: collections.sessions, id };
+}
+
+/** A user's name may hold what a document id may not (`+`), and a plain replacement could make two users one: hence the digest. */
+export function userKey(user: string): DocumentKey {
+  const safe = /^[A-Za-z0-9_:@-][A-Za-z0-9_.:@-]*$/.test(user);
+  return { collection: collections.users, id: safe ? user : `sha256:${createHash('sha256').update(user).digest('hex')}` };
+}
+
+export function namespaceKey(namespace: string): DocumentKey {
+  return { collection: collections.namespaces, id: namespace };
+}
+
+/** One record per caller's user and key, whatever characters the key has. */
+export function idempotencyKey(scope: string, key: string): DocumentKey {
+  return { collection: collections.idempotency, id: createHash('sha256').update(`${scope}\n${key}`).digest('hex') };
+}

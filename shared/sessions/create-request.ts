@@ -1,0 +1,132 @@
+/**
+ * The body of `POST /v1/sessions`: the fields of the older system, and ours. Unknown fields are refused with their path.
+ *
+ * @module
+ */
+import { z } from 'zod';
+import { userTypes } from '../entitlements/model.ts';
+
+/** Limits of Kubernetes and of Berth's own, in one place for schemas and tests. */
+export const bounds = {
+  nameCharacters: 63,
+  namespaceCharacters: 40,
+  userCharacters: 128,
+  labels: 32,
+  envNames: 100,
+  envBytes: 32 * 1024,
+  commandBytes: 96 * 1024,
+  stdinBytes: 1024 * 1024,
+  bodyBytes: 1024 * 1024,
+  listPage: { default: 50, largest: 200 },
+  ttlMinutes: { default: 60, largest: 365 * 24 * 60 },
+  executionSeconds: { default: 120, largest: 300 },
+  executionOutputBytes: 10 * 1024 * 1024,
+  executionsPerSession: 50,
+  waitSeconds: { default: 100, largest: 100 },
+} as const;
+
+// eslint-disable-next-line no-control-regex -- control characters are what it refuses
+const printable = /^[^\u0000-\u001f\u007f]+$/;
+
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names */
+const dnsLabel = (characters: number) =>
+  z
+    .string()
+    .min(1)
+    .max(characters)
+    .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'lower-case letters, digits and dashes; starts and ends with a letter or digit');
+
+export const userSchema = z
+  .string()
+  .min(1)
+  .max(bounds.userCharacters)
+  .regex(/^[A-Za-z0-9_.:@+-]+$/, 'letters, digits and _ . : @ + -');
+
+export const namespaceSchema = dnsLabel(bounds.namespaceCharacters).refine((name) => !name.startsWith('u-'), {
+  message: 'names that start with u- are kept for the users’ own namespaces',
+});
+
+/** https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/, positive and in the units people use. */
+const cpuQuantity = z.string().regex(/^([1-9][0-9]{0,6}m|(0\.[0-9]{1,3}|[1-9][0-9]{0,3}(\.[0-9]{1,3})?))$/, 'a CPU quantity such as 500m or 2');
+const memoryQuantity = z.string().regex(/^[1-9][0-9]{0,15}(\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$/, 'a memory quantity such as 512Mi or 2Gi');
+const imageReference = z
+  .string()
+  .min(1)
+  .max(512)
+  .regex(/^[a-z0-9]+([._:/@-][A-Za-z0-9_]+|[._-]{2}[A-Za-z0-9_]+)*$/i, 'an image reference such as python:3.11-slim');
+const identifier = z.string().min(1).max(128).regex(printable, 'no control characters');
+
+const envSchema = z
+  .record(z.string().max(256).regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of letters, digits and _'), z.string())
+  .refine((env) => Object.keys(env).length <= bounds.envNames, { message: `at most ${bounds.envNames} names` })
+  .refine(
+    (env) => Object.entries(env).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value), 0) <= bounds.envBytes,
+    { message: `at most ${bounds.envBytes} bytes together` },
+  )
+  .refine((env) => Object.values(env).every((value) => !value.includes('\0')), { message: 'values cannot hold a NUL character' });
+
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/ without prefixes: they never become Kubernetes labels. */
+export const labelsSchema = z
+  .record(z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/, 'a label name of letters, digits, _ and -'), z.string().max(63))
+  .refine((labels) => Object.keys(labels).length <= bounds.labels, { message: `at most ${bounds.labels} labels` });
+
+const resourceLimits = z.strictObject({
+  cpu: cpuQuantity.optional(),
+  memory: memoryQuantity.optional(),
+  cpu_requests: cpuQuantity.optional(),
+  memory_requests: memoryQuantity.optional(),
+});
+
+const storageConfig = z.strictObject({
+  storage_type: z.enum(['ephemeral', 'persistent_volume', 'gcs_fuse']).default('ephemeral'),
+  mount_path: z.string().max(256).optional(),
+  storage_class: z.string().max(253).optional(),
+  bucket_name: z.string().max(222).optional(),
+  pvc_name: z.string().max(253).optional(),
+  pvc_size: memoryQuantity.optional(),
+  gcs_prefix: z.string().max(1024).optional(),
+  gcs_mount_options: z.union([z.string().max(1024), z.array(z.string().max(256)).max(32)]).optional(),
+});
+
+export const resourceTiers = ['small', 'medium', 'large', 'xlarge'] as const;
+const tier = z.enum(resourceTiers);
+
+export const createSessionSchema = z.strictObject({
+  provider: z.enum(['gke', 'auto']).optional(),
+  template: z.string().min(1).max(63).optional(),
+  namespace: namespaceSchema.optional(),
+  user: userSchema.optional(),
+  user_type: z.enum(userTypes).optional(),
+  workspace_id: identifier.optional(),
+  ttl_minutes: z.int().min(1).max(bounds.ttlMinutes.largest).optional(),
+  resource_tier: tier.optional(),
+  resource_package: tier.optional(),
+  resource_spec: resourceLimits.optional(),
+  resource_limits: resourceLimits.optional(),
+  image: imageReference.optional(),
+  image_spec: z
+    .strictObject({ image_type: z.string().max(63).optional(), image_url: imageReference.optional(), image_tag: z.string().max(128).optional() })
+    .optional(),
+  gpu_spec: z.strictObject({ gpu_type: z.string().max(63).optional(), gpu_count: z.int().min(1).max(64).optional() }).optional(),
+  env: envSchema.optional(),
+  request_persistent_storage: z.boolean().optional(),
+  persistent_storage_size_gb: z.number().positive().max(65_536).optional(),
+  request_bucket: z.boolean().optional(),
+  bucket_size_gb: z.number().positive().optional(),
+  storage_config: storageConfig.optional(),
+  storage: z.unknown().optional(),
+  needs_ssh: z.unknown().optional(),
+  long_lived: z.unknown().optional(),
+  expected_duration_minutes: z.unknown().optional(),
+  name: z.string().min(1).max(bounds.nameCharacters).regex(printable, 'no control characters').optional(),
+  labels: labelsSchema.optional(),
+  command: z.union([z.string().min(1).max(bounds.commandBytes), z.array(z.string().max(bounds.commandBytes)).min(1).max(256)]).optional(),
+  ports: z.array(z.unknown()).max(32).optional(),
+  volumes: z.array(z.unknown()).max(32).optional(),
+  project_id: identifier.optional(),
+  conversation_id: identifier.optional(),
+  idle_timeout_minutes: z.number().optional(),
+  preserve_data: z.boolean().optional(),
+});
+
+export type CreateSessionRequest = z.output<typeof createSessionSchema>;

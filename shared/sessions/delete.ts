@@ -1,0 +1,76 @@
+/**
+ * Ending a session: by its owner, or by its deadline.
+ *
+ * @module
+ */
+import type { Deps } from '../deps.ts';
+import { translateKubernetesError } from '../kubernetes/errors.ts';
+import { bySystem, changeSession, readSession } from './change.ts';
+import { finishTermination } from './end.ts';
+import type { LastChange, SessionDocument } from './model.ts';
+import { expireTaskName, wakeTime } from './task-names.ts';
+
+/** A pod whose processes end on TERM is gone by then; what takes longer is left to the task. */
+const INLINE_MS = 5000;
+const SAFETY_NET_MS = 15_000;
+/** A task's request may last ten minutes; it ends before and answers 503, so that it is delivered again. */
+const TASK_MS = 9 * 60_000;
+
+/**
+ * Marks the session `terminating`, then takes away what it has, within a few seconds. What is left then (a slow pod, an API server
+ * that is away) is finished by the task that was laid first, or by the sweep: so it succeeds as soon as the document says so.
+ */
+export async function deleteSession(deps: Deps, id: string, by: LastChange): Promise<void> {
+  const result = await changeSession(deps, id, { type: 'delete' }, by);
+  if (result === undefined || result.session.status === 'terminated') return;
+  const now = deps.clock.now();
+  const wake = new Date(now.getTime() + SAFETY_NET_MS);
+  const name = expireTaskName(id, wake);
+  await deps.queue.enqueue({ name, target: 'expire', payload: { session_id: id }, scheduleTime: wake });
+  const ended = await finishInTime(deps, result.session);
+  if (ended?.status === 'terminated') await deps.queue.withdraw(name);
+}
+
+async function finishInTime(deps: Deps, session: SessionDocument): Promise<SessionDocument | undefined> {
+  try {
+    return await finishTermination(deps, session, AbortSignal.timeout(INLINE_MS));
+  } catch (error) {
+    deps.log.log('warn', 'the end of a session is left to its task', {
+      component: 'sessions',
+      action: 'delete',
+      session_id: session.id,
+      error: translateKubernetesError(error),
+    });
+    return undefined;
+  }
+}
+
+/** The `expire` task: the document is the truth, so it looks there, does what is due and lays the next task where it is too early. */
+export async function expireSession(deps: Deps, id: string): Promise<'done' | 'again'> {
+  const stored = await readSession(deps, id);
+  if (stored === undefined) return 'done';
+  const now = deps.clock.now();
+  let session = stored.data;
+  if (session.status !== 'terminating') {
+    if (Date.parse(session.expires_at) > now.getTime()) {
+      await enqueueExpire(deps, session);
+      return 'done';
+    }
+    session = (await changeSession(deps, id, { type: 'deadline' }, bySystem))?.session ?? session;
+  }
+  if (session.status !== 'terminating') return 'done';
+  const ended = await finishTermination(deps, session, AbortSignal.timeout(TASK_MS));
+  return ended.status === 'terminating' ? 'again' : 'done';
+}
+
+/** Lays the task that looks at the session's deadline; laying it again under the same deadline changes nothing. */
+export async function enqueueExpire(deps: Deps, session: SessionDocument): Promise<void> {
+  if (session.status === 'terminated') return;
+  const wake = wakeTime(session, deps.clock.now());
+  await deps.queue.enqueue({
+    name: expireTaskName(session.id, wake),
+    target: 'expire',
+    payload: { session_id: session.id },
+    scheduleTime: wake,
+  });
+}

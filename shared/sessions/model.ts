@@ -1,0 +1,98 @@
+/**
+ * Words
+ * - **session**: what a caller asked for and owns. Outlives pods (stop/start), ends at its deadline. Id: 128 random bits, URL- and label-safe.
+ * - **pod**: the one Kubernetes pod that a running session has.
+ * - **execution**: one command run in the session's pod, answered in the same request.
+ * - **generation**: how many pods the session has had; it names tasks and tells a late answer of an earlier pod from the present one.
+ * - **template**: a named recipe for a pod. **tier**: small, medium, large, xlarge.
+ * - **workspace_id**: a caller's own label for a piece of work; stored, returned, filterable, env `WORKSPACE_ID`; nothing else hangs on it.
+ * - **namespace**: a caller's own grouping, one Kubernetes namespace each. The first user to use a name owns it.
+ * - **installation**: one Berth; its id labels everything it creates, and it touches nothing else.
+ * - **sweep**: the pass that makes store and cluster agree.
+ *
+ * The store says what should be, Kubernetes says what is. Every change of a session is one compare-and-swap write of its document.
+ *
+ * @module
+ */
+import type { UserType } from '../entitlements/model.ts';
+
+export const sessionStatuses = ['creating', 'running', 'stopping', 'stopped', 'failed', 'terminating', 'terminated'] as const;
+export type SessionStatus = (typeof sessionStatuses)[number];
+
+/** Kubernetes quantities, as they stand in the pod. */
+export interface ResourceSpec {
+  readonly cpu_requests: string;
+  readonly memory_requests: string;
+  readonly cpu: string;
+  readonly memory: string;
+}
+
+/** Everything the pod is made from, resolved at create and never again: a later change of a template changes no session. */
+export interface SessionSpec {
+  readonly image: string;
+  /** Replaces the keep-alive command; `null` keeps the pod up until it is deleted. */
+  readonly command: readonly string[] | null;
+  readonly resources: ResourceSpec;
+  /** Names only: the values lie in the session's Kubernetes Secret. Sorted. */
+  readonly env_names: readonly string[];
+  readonly storage_type: 'ephemeral' | 'persistent_volume' | 'gcs_fuse';
+  readonly workspace_gb: number;
+  readonly start_deadline_seconds: number;
+  readonly active_deadline_seconds: number;
+}
+
+/** Who made the last change, written with the change itself: a document event knows no caller. */
+export interface LastChange {
+  readonly by: string;
+  readonly key_id: string | null;
+  readonly request_id: string | null;
+}
+
+/** Something that happened to the session, for people; the newest fifty are kept. */
+export interface HistoryEntry {
+  readonly at: string;
+  readonly type: string;
+  readonly message: string;
+}
+
+/** `sessions/{id}`. */
+export interface SessionDocument {
+  readonly id: string;
+  readonly user: string;
+  readonly user_type: UserType;
+  readonly namespace: string;
+  readonly k8s_namespace: string;
+  readonly name: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly workspace_id: string | null;
+  readonly project_id: string | null;
+  readonly conversation_id: string | null;
+  readonly template: string;
+  readonly resource_tier: string;
+  readonly spec: SessionSpec;
+  readonly warnings: readonly string[];
+
+  readonly status: SessionStatus;
+  /** `<code>: <words>`, e.g. `ErrImagePull: …`; null where there is nothing to say. */
+  readonly reason: string | null;
+  readonly generation: number;
+  readonly pod_name: string;
+  readonly pod_uid: string | null;
+  readonly node_name: string | null;
+  /** When pods were lost lately: three within ten minutes end the session. */
+  readonly pod_losses: readonly string[];
+
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly started_at: string | null;
+  readonly ttl_minutes: number;
+  readonly expires_at: string;
+  /** When a session that is `creating` now has to be ready. */
+  readonly start_deadline: string;
+  readonly terminated_at: string | null;
+  /** When the document itself goes. */
+  readonly purge_at: string | null;
+
+  readonly last_change: LastChange;
+  readonly history: readonly HistoryEntry[];
+}

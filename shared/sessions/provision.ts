@@ -1,0 +1,191 @@
+/**
+ * Brings a session that is `creating` to `running`, or to `failed` with Kubernetes' own reason.
+ *
+ * Every object has a deterministic name and every step may be repeated: the request that created the session, its `provision` task and
+ * the sweep may all be at it at once.
+ *
+ * @module
+ */
+import type { V1Pod } from '@kubernetes/client-node';
+import type { Deps } from '../deps.ts';
+import { entitlementsOf } from '../entitlements/limits.ts';
+import type { UserDocument } from '../entitlements/model.ts';
+import { AppError } from '../errors/app-error.ts';
+import { isAlreadyExists, isNotFound, statusOf } from '../kubernetes/errors.ts';
+import type { Kubernetes } from '../kubernetes/port.ts';
+import { pause, retryWhile } from '../kubernetes/retry.ts';
+import { ensureNamespace, forgetObjects } from '../namespaces/ensure.ts';
+import { bucketName } from '../namespaces/names.ts';
+import { buildEnvSecret, buildPod, type PodInput } from '../pods/manifest.ts';
+import { labels } from '../pods/names.ts';
+import { changeSession, readSession } from './change.ts';
+import { userKey } from './collections.ts';
+import { removePod, removeSecret } from './end.ts';
+import { waitUntilReady } from './readiness.ts';
+import type { SessionDocument } from './model.ts';
+
+export interface ProvisionOptions {
+  /** Known only to the request that created the session: the store never holds it. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Ends the waiting, not the session. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Answers the session as it is when it has left `creating`, or when the signal aborted. Throws what Kubernetes throws where its API
+ * cannot be reached; then everything is as it was, and a later call goes on.
+ */
+export async function provision(deps: Deps, id: string, options: ProvisionOptions): Promise<SessionDocument | undefined> {
+  for (let attempts = 0; ; attempts += 1) {
+    const stored = await readSession(deps, id);
+    if (stored === undefined) return undefined;
+    const session = stored.data;
+    if (session.status !== 'creating') {
+      if (attempts > 0) await removeLeftovers(deps, session);
+      return session;
+    }
+    if (options.signal.aborted) return session;
+    try {
+      await attempt(deps, session, options);
+    } catch (error) {
+      if (options.signal.aborted) continue;
+      const refusal = refusalReason(error);
+      if (refusal === undefined) throw error;
+      await changeSession(deps, id, { type: 'start_failed', reason: refusal });
+    }
+  }
+}
+
+/** The session may have ended between our look at it and the creation of its pod: then the pod is nobody's, and goes. */
+async function removeLeftovers(deps: Deps, session: SessionDocument): Promise<void> {
+  if (session.status === 'running' || session.status === 'stopping' || session.status === 'stopped') return;
+  await removePod(deps, session);
+  if (session.status === 'terminated') await removeSecret(deps, session);
+}
+
+/** One pass; what it brought about stands in the session's document. */
+async function attempt(deps: Deps, session: SessionDocument, options: ProvisionOptions): Promise<void> {
+  if (Date.parse(session.start_deadline) <= deps.clock.now().getTime()) {
+    await changeSession(deps, session.id, { type: 'start_deadline' });
+    return;
+  }
+  const user = await deps.store.get<UserDocument>(userKey(session.user));
+  const entitlements = entitlementsOf(session.user_type, user?.data.limits);
+  await ensureNamespace(deps, session.namespace, entitlements, options.signal);
+  const kubernetes = await deps.kubernetes();
+  if (!(await ensureSecret(deps, kubernetes, session, options.env))) {
+    const reason = 'create_interrupted: Berth was interrupted before the values of env were safe; create the session again';
+    await changeSession(deps, session.id, { type: 'start_failed', reason });
+    return;
+  }
+  const pod = await ensurePod(deps, kubernetes, session, options.signal);
+  if (pod === undefined) return;
+  const outcome = await waitUntilReady(deps, kubernetes, session, pod, options.signal);
+  if (outcome.kind === 'ready') {
+    await changeSession(deps, session.id, { type: 'pod_ready', podUid: outcome.podUid, nodeName: outcome.nodeName });
+  } else if (outcome.kind === 'failed') {
+    await changeSession(deps, session.id, { type: 'start_failed', reason: outcome.reason });
+  }
+}
+
+/**
+ * Writes the values, where this is the request that has them; elsewhere finds out whether they were written. A dry run of the same
+ * `create` tells without the right to read Secrets.
+ */
+async function ensureSecret(
+  deps: Deps,
+  { core }: Kubernetes,
+  session: SessionDocument,
+  env: ProvisionOptions['env'],
+): Promise<boolean> {
+  if (session.spec.env_names.length === 0) return true;
+  const body = buildEnvSecret(podInput(deps, session), env ?? {});
+  try {
+    await core.createNamespacedSecret({ namespace: session.k8s_namespace, body, ...(env === undefined ? { dryRun: 'All' } : {}) });
+    return env !== undefined;
+  } catch (error) {
+    if (isAlreadyExists(error)) return true;
+    throw error;
+  }
+}
+
+async function ensurePod(
+  deps: Deps,
+  { core }: Kubernetes,
+  session: SessionDocument,
+  signal: AbortSignal,
+): Promise<V1Pod | undefined> {
+  const namespace = session.k8s_namespace;
+  const body = buildPod(podInput(deps, session));
+  try {
+    return await retryWhile(isTooEarly, () => core.createNamespacedPod({ namespace, body }), signal);
+  } catch (error) {
+    if (isNotFound(error)) {
+      await forgetObjects(deps, session.namespace);
+      return undefined;
+    }
+    if (!isAlreadyExists(error)) throw error;
+  }
+  const present = await readPod(core, session);
+  if (present?.metadata?.labels?.[labels.generation] === String(session.generation) && present.metadata.deletionTimestamp === undefined) {
+    return present;
+  }
+  // The pod of an earlier generation is on its way out.
+  if (present !== undefined) await removePod(deps, session);
+  await pause(100, signal);
+  return undefined;
+}
+
+async function readPod(core: Kubernetes['core'], session: SessionDocument): Promise<V1Pod | undefined> {
+  try {
+    return await core.readNamespacedPod({ name: session.pod_name, namespace: session.k8s_namespace });
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+function podInput(deps: Deps, session: SessionDocument): PodInput {
+  const { spec } = session;
+  return {
+    installation: deps.installation,
+    sessionId: session.id,
+    generation: session.generation,
+    user: session.user,
+    namespace: session.namespace,
+    kubernetesNamespace: session.k8s_namespace,
+    bucketName: bucketName(deps.installation, session.k8s_namespace),
+    image: spec.image,
+    resources: {
+      requests: { cpu: spec.resources.cpu_requests, memory: spec.resources.memory_requests },
+      limits: { cpu: spec.resources.cpu, memory: spec.resources.memory },
+    },
+    workspaceSizeGib: spec.workspace_gb,
+    envNames: spec.env_names,
+    activeDeadlineSeconds: spec.active_deadline_seconds,
+    ...(session.workspace_id === null ? {} : { workspaceId: session.workspace_id }),
+    ...(spec.command === null ? {} : { command: spec.command }),
+  };
+}
+
+/**
+ * Refusals that pass by themselves within moments of a namespace's creation: its service account and its quota are not in the admission
+ * controllers' caches yet. Exactly these messages; everything else is a refusal.
+ */
+function isTooEarly(error: unknown): boolean {
+  const status = statusOf(error);
+  if (status?.code !== 403) return false;
+  return /error looking up service account .* not found|status unknown for quota/.test(status.message);
+}
+
+/** `<code>: <words>` where Kubernetes refuses what the session needs; `undefined` for failures that say nothing about the session. */
+function refusalReason(error: unknown): string | undefined {
+  if (error instanceof AppError && error.code === 'cluster_refused') return `refused: ${error.detail}`;
+  const status = statusOf(error);
+  if (status === undefined) return undefined;
+  if (status.code === 403 && status.message.includes('is being terminated')) return undefined;
+  if (status.code === 403 && status.message.includes('exceeded quota')) return `quota: ${status.message}`;
+  if (status.code === 403 && status.message.includes('violates PodSecurity')) return `pod_security: ${status.message}`;
+  if (status.code === 403 || status.code === 422 || status.code === 400) return `refused: ${status.message}`;
+  return undefined;
+}
