@@ -8,7 +8,8 @@
  * `user` acts as that one user; `service` is a back end that acts for the user named in the request; `admin` is a service that may
  * also administer.
  */
-export type KeyKind = 'user' | 'service' | 'admin';
+export const keyKinds = ['user', 'service', 'admin'] as const;
+export type KeyKind = (typeof keyKinds)[number];
 
 export interface Caller {
   readonly keyId: string;

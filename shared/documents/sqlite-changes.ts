@@ -45,7 +45,7 @@ export async function* feed<T>(database: Database, collection: string, after: nu
     ORDER BY version LIMIT ${PAGE}`);
   let position = after;
   while (!signal.aborted) {
-    const rows = read.all({ collection, after: position }) as ChangeRow[];
+    const rows = read.all({ collection, after: position }).map((row) => row as ChangeRow);
     for (const { data, ...row } of rows) {
       if (signal.aborted) return;
       const key = { collection, id: row.id };

@@ -97,8 +97,8 @@ class SqliteStore implements DocumentStore {
   async query<T extends object>(collection: string, query: Query): Promise<Page<T>> {
     const checked = checkQuery(collection, query);
     const { text, values } = compileQuery(collection, checked, decodeCursor(collection, query));
-    const rows = translated(() => this.#database.sql.prepare(text).all(...values)) as DocumentRow[];
-    return toPage(collection, query, rows.map((row) => toDocument<T>(collection, row)));
+    const rows = translated(() => this.#database.sql.prepare(text).all(...values));
+    return toPage(collection, query, rows.map((row) => toDocument<T>(collection, row as DocumentRow)));
   }
 
   async transact<R>(keys: readonly DocumentKey[], decide: (documents: readonly (StoredDocument<object> | undefined)[]) => Decision<R>): Promise<R> {

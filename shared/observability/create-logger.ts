@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemClock } from '../clock.ts';
 import { formatJson } from './format-json.ts';
 import { formatText } from './format-text.ts';
 import type { Logger, LogFields, LogLevel } from './logger.ts';
@@ -11,8 +12,8 @@ import { redact, redactText } from './redact.ts';
 export interface LoggerOptions {
   readonly level: LogLevel | 'silent';
   readonly format: 'json' | 'text';
-  /** Given whole lines, with their end. */
-  readonly write: (line: string) => void;
+  /** Given whole lines, with their end; standard output by default. */
+  readonly write?: (line: string) => void;
   /** Google Cloud project, to which Cloud Logging ties a request's trace. */
   readonly project?: string;
   readonly now?: () => Date;
@@ -28,7 +29,7 @@ export interface LogEvent {
 
 const ranks: Readonly<Record<LogLevel | 'silent', number>> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
 
-export function createLogger({ level, format, write, project, now = () => new Date() }: LoggerOptions): Logger {
+export function createLogger({ level, format, write = writeToStdout, project, now = () => systemClock.now() }: LoggerOptions): Logger {
   const render = format === 'json' ? (event: LogEvent) => formatJson(event, project) : formatText;
 
   function child(inherited: LogFields): Logger {
@@ -46,4 +47,8 @@ export function createLogger({ level, format, write, project, now = () => new Da
   }
 
   return child({});
+}
+
+function writeToStdout(line: string): void {
+  process.stdout.write(line);
 }

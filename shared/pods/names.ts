@@ -44,8 +44,6 @@ export function envSecretName(sessionId: string): string {
 
 // RFC 1123: the narrowest of Kubernetes' rules for names, and a valid label value, too.
 const MAX_LENGTH = 63;
-// Of a namespace's name: the prefix and its dash.
-const MAX_PREFIX_LENGTH = 21;
 const HASH_LENGTH = 12;
 const SEPARATOR = '--';
 const SAFE = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
@@ -69,19 +67,9 @@ export function userSlug(user: string): string {
   return slug(user);
 }
 
-/** The namespace of a user's sessions that name none. */
-export function userNamespace(user: string): string {
-  return `user-${slug(user, MAX_LENGTH - MAX_PREFIX_LENGTH - 'user-'.length)}`;
-}
-
 /** The Kubernetes namespace of one of Berth's namespaces. The prefix has at most 20 characters. */
 export function namespaceName(prefix: string, namespace: string): string {
   return `${prefix}-${slug(namespace, MAX_LENGTH - prefix.length - 1)}`;
-}
-
-/** The bucket of a namespace, whether it exists or not. Names of buckets are unique in the world, hence the installation in it. */
-export function bucketName(installation: string, kubernetesNamespace: string): string {
-  return slug(`${kubernetesNamespace}-${installation}`);
 }
 
 /** What everything that Berth creates carries, so that the sweep touches nothing else. */
@@ -91,9 +79,4 @@ export function ownerLabels(installation: string, user: string): Record<string, 
 
 export function sessionLabels(installation: string, user: string, sessionId: string): Record<string, string> {
   return { ...ownerLabels(installation, user), [labels.session]: sessionId };
-}
-
-/** Selects what this installation has created. */
-export function installationSelector(installation: string): string {
-  return `${labels.managedBy}=${managedBy},${labels.installation}=${installation}`;
 }

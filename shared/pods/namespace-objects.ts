@@ -73,7 +73,7 @@ function quota({ sessions, jobs, cpu, memoryGib, claims, storageGib }: Namespace
     pods: String(2 * (sessions + jobs)),
     'requests.cpu': String(2 * cpu),
     'requests.memory': `${String(2 * memoryGib)}Gi`,
-    persistentvolumepvcs: String(2 * claims),
+    persistentvolumeclaims: String(2 * claims),
     'requests.storage': `${String(2 * storageGib)}Gi`,
   };
 }

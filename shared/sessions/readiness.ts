@@ -83,7 +83,7 @@ async function follow(
 
 function judgePod(pod: V1Pod, now: Date): Readiness | undefined {
   if (pod.metadata?.deletionTimestamp !== undefined) return undefined;
-  const state = podState(pod, now);
+  const state = podState(pod, { now });
   if (state.kind === 'ready') return { kind: 'ready', podUid: pod.metadata?.uid ?? '', nodeName: pod.spec?.nodeName ?? null };
   if (state.kind === 'failed') return { kind: 'failed', reason: `${state.reason}: ${state.message}` };
   return undefined;

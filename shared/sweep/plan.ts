@@ -41,7 +41,7 @@ function planRunning(session: SessionDocument, pod: V1Pod | undefined, now: Date
   const { id } = session;
   if (pod === undefined || pod.metadata?.uid !== session.pod_uid) return { type: 'pod_lost', id, reason: 'the pod is gone' };
   if (pod.metadata.deletionTimestamp !== undefined) return { type: 'pod_lost', id, reason: 'the pod is being deleted' };
-  const state = podState(pod, now);
+  const state = podState(pod, { now });
   if (state.kind !== 'failed') return undefined;
   const reason = `${state.reason}: ${state.message}`;
   return { type: state.reason === 'CrashLoopBackOff' ? 'crash_loop' : 'pod_lost', id, reason };

@@ -125,6 +125,13 @@ function defaultNamespace(namespace: V1Namespace): void {
   namespace.status = { phase: 'Active' };
 }
 
+/** A namespace that no request asked for, as one would have made it. */
+export function defaultNamespaceObject(name: string): V1Namespace {
+  const namespace: V1Namespace = { metadata: { name } };
+  defaultNamespace(namespace);
+  return namespace;
+}
+
 function defaultSecret(secret: V1Secret): void {
   secret.type ??= 'Opaque';
   if (secret.stringData === undefined) return;

@@ -36,6 +36,6 @@ export function copyOf<T extends KubernetesObject>(object: T): T {
 }
 
 /** Keys order lists as etcd does: by namespace, then name. NUL sorts before every character of a name. */
-export function keyOf(namespace: string | undefined, name: string): string {
-  return `${namespace ?? ''}\0${name}`;
+export function entryKey({ object: { metadata } }: Entry): string {
+  return `${metadata.namespace ?? ''}\0${metadata.name ?? ''}`;
 }

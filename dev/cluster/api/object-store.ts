@@ -8,14 +8,14 @@ import { randomInt, randomUUID } from 'node:crypto';
 import type { CoreV1Event, KubernetesObject } from '@kubernetes/client-node';
 import type { ObjectEvent, Objects, Resource } from '../port.ts';
 import { describeEvent, repeatEvent } from './event-record.ts';
-import { copyOf, keyOf, makeEntry } from './entry.ts';
+import { copyOf, entryKey, makeEntry } from './entry.ts';
 import type { Entry } from './entry.ts';
 import { History } from './history.ts';
 import type { Change } from './history.ts';
 import { deepEqual, valueAt } from './json.ts';
 import { openPersistence } from './persistence.ts';
 import type { Persistence } from './persistence.ts';
-import { events, findKind, kinds } from './resources.ts';
+import { events, findKind, kinds, namespaces } from './resources.ts';
 import type { Kind } from './resources.ts';
 import { alreadyExists } from './status.ts';
 
@@ -40,7 +40,8 @@ const SUFFIX = 'bcdfghjklmnpqrstvwxz2456789';
 
 export class ObjectStore implements Objects {
   readonly #persistence: Persistence;
-  readonly #collections = new Map<Kind, Map<string, Entry>>(kinds.map((kind) => [kind, new Map()]));
+  /** By kind, namespace (`''` for those without), name. */
+  readonly #collections = new Map<Kind, Map<string, Map<string, Entry>>>(kinds.map((kind) => [kind, new Map()]));
   readonly #history: History;
   readonly #subscriptions = new Set<Subscription>();
   readonly #now: () => Date;
@@ -58,7 +59,7 @@ export class ObjectStore implements Objects {
     for (const { resource, namespace, name, body } of rows) {
       const kind = kinds.find((item) => `${item.group}/${item.plural}` === resource);
       const object: KubernetesObject = JSON.parse(body);
-      if (kind !== undefined) this.#entries(kind).set(keyOf(namespace, name), makeEntry(kind, object, Number(object.metadata?.resourceVersion)));
+      if (kind !== undefined) this.#file(kind, namespace, name, makeEntry(kind, object, Number(object.metadata?.resourceVersion)));
     }
   }
 
@@ -81,20 +82,27 @@ export class ObjectStore implements Objects {
   }
 
   entry(kind: Kind, namespace: string | undefined, name: string): Entry | undefined {
-    return this.#entries(kind).get(keyOf(kind.namespaced ? namespace : undefined, name));
+    return this.#collection(kind)
+      .get(kind.namespaced ? (namespace ?? '') : '')
+      ?.get(name);
   }
 
-  /** The versions of a kind in the order of a list; at an earlier revision where one is given (not below `oldestRevision`). */
-  entries(kind: Kind, namespace?: string, revision = this.#revision): readonly Entry[] {
-    const present = new Map(this.#entries(kind));
+  /** The versions of a kind in the order of a list: by namespace, then name. */
+  entries(kind: Kind, namespace?: string): readonly Entry[] {
+    const collection = this.#collection(kind);
+    const chosen = namespace === undefined ? [...collection.keys()].toSorted() : [namespace];
+    return chosen.flatMap((name) => [...(collection.get(name) ?? [])].toSorted(([left], [right]) => (left < right ? -1 : 1)).map(([, entry]) => entry));
+  }
+
+  /** The same as it was at a revision, which is not below `oldestRevision`: later pages of a list show what the first one did. */
+  entriesAt(kind: Kind, revision: number, namespace?: string): readonly Entry[] {
+    const entries = new Map(this.entries(kind, namespace).map((entry) => [entryKey(entry), entry]));
     for (const change of this.#history.since(revision).toReversed()) {
-      if (change.kind !== kind) continue;
-      if (change.previous === undefined) present.delete(change.key);
-      else present.set(change.key, change.previous);
+      if (change.kind !== kind || (namespace !== undefined && change.entry.object.metadata.namespace !== namespace)) continue;
+      if (change.previous === undefined) entries.delete(change.key);
+      else entries.set(change.key, change.previous);
     }
-    const prefix = namespace === undefined ? '' : `${namespace}\0`;
-    const keys = [...present.keys()].filter((key) => key.startsWith(prefix)).toSorted();
-    return keys.flatMap((key) => present.get(key) ?? []);
+    return [...entries].toSorted(([left], [right]) => (left < right ? -1 : 1)).map(([, entry]) => entry);
   }
 
   create<T extends KubernetesObject>(resource: Resource, object: T): T {
@@ -130,9 +138,8 @@ export class ObjectStore implements Objects {
   /** Stores a new version of what `current` is, if it differs; removes it where nothing holds a deleted object any more. */
   replace(kind: Kind, current: Entry, object: KubernetesObject): Entry {
     const entry = this.prepareReplacement(kind, current, object);
-    const { namespace, name = '' } = current.object.metadata;
     if (isReleased(kind, entry.object)) {
-      this.#drop(kind, keyOf(namespace, name), current, entry.object);
+      this.#drop(kind, current, entry.object);
       return entry;
     }
     return entry === current ? current : this.#put(kind, entry, current);
@@ -152,7 +159,7 @@ export class ObjectStore implements Objects {
   remove(resource: Resource, namespace: string | undefined, name: string): void {
     const kind = kindOf(resource);
     const current = this.entry(kind, namespace, name);
-    if (current !== undefined) this.#drop(kind, keyOf(current.object.metadata.namespace, name), current, current.object);
+    if (current !== undefined) this.#drop(kind, current, current.object);
   }
 
   subscribe<T extends KubernetesObject>(resource: Resource, listener: (event: ObjectEvent<T>) => void): () => void {
@@ -170,6 +177,9 @@ export class ObjectStore implements Objects {
   }
 
   recordEvent(about: KubernetesObject, type: 'Normal' | 'Warning', reason: string, message: string, component: string): void {
+    const home = this.get(namespaces, undefined, about.metadata?.namespace ?? 'default');
+    // As in the real cluster, nothing new appears in a namespace that is missing or going away.
+    if (home === undefined || home.metadata?.deletionTimestamp !== undefined) return;
     const event = describeEvent({ about, type, reason, message, component, now: this.#now() });
     const { namespace, name = '' } = event.metadata ?? {};
     const repeated = this.update<CoreV1Event>(events, namespace, name, (present) => repeatEvent(present, this.#now()));
@@ -181,27 +191,35 @@ export class ObjectStore implements Objects {
     this.#persistence.close();
   }
 
-  #entries(kind: Kind): Map<string, Entry> {
-    const entries = this.#collections.get(kind);
-    if (entries === undefined) throw new Error(`no collection of ${kind.plural}`);
-    return entries;
+  #collection(kind: Kind): Map<string, Map<string, Entry>> {
+    const collection = this.#collections.get(kind);
+    if (collection === undefined) throw new Error(`no collection of ${kind.plural}`);
+    return collection;
+  }
+
+  #file(kind: Kind, namespace: string, name: string, entry: Entry | undefined): void {
+    const collection = this.#collection(kind);
+    const present = collection.get(namespace) ?? new Map<string, Entry>();
+    if (entry === undefined) present.delete(name);
+    else present.set(name, entry);
+    if (present.size === 0) collection.delete(namespace);
+    else collection.set(namespace, present);
   }
 
   #put(kind: Kind, entry: Entry, previous: Entry | undefined): Entry {
     const { namespace = '', name = '' } = entry.object.metadata;
-    const key = keyOf(namespace, name);
     this.#persistence.put({ resource: `${kind.group}/${kind.plural}`, namespace, name, body: entry.body }, entry.revision);
-    this.#entries(kind).set(key, entry);
-    this.#announce({ type: previous === undefined ? 'ADDED' : 'MODIFIED', kind, key, revision: entry.revision, entry, previous });
+    this.#file(kind, namespace, name, entry);
+    this.#announce({ type: previous === undefined ? 'ADDED' : 'MODIFIED', kind, key: entryKey(entry), revision: entry.revision, entry, previous });
     return entry;
   }
 
-  #drop(kind: Kind, key: string, current: Entry, last: KubernetesObject): void {
+  #drop(kind: Kind, current: Entry, last: KubernetesObject): void {
     const { namespace = '', name = '' } = current.object.metadata;
     const entry = makeEntry(kind, last, this.#revision + 1);
     this.#persistence.drop({ resource: `${kind.group}/${kind.plural}`, namespace, name }, entry.revision);
-    this.#entries(kind).delete(key);
-    this.#announce({ type: 'DELETED', kind, key, revision: entry.revision, entry, previous: current });
+    this.#file(kind, namespace, name, undefined);
+    this.#announce({ type: 'DELETED', kind, key: entryKey(entry), revision: entry.revision, entry, previous: current });
   }
 
   #announce(change: Change): void {

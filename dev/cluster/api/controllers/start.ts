@@ -1,0 +1,30 @@
+/**
+ * All controllers together.
+ *
+ * @module
+ */
+import type { ObjectStore } from '../object-store.ts';
+import { bootstrap } from './bootstrap.ts';
+import { startClaimController } from './claims.ts';
+import { startGarbageCollector } from './garbage.ts';
+import { startNamespaceController } from './namespaces.ts';
+import { startQuotaController } from './quota.ts';
+import { startScheduler } from './scheduler.ts';
+
+export interface Controllers {
+  /** Stops all of them; to be called before the store is closed. */
+  close(): void;
+}
+
+/** Makes what every cluster has and starts the controllers. They first look at every object there is, so an interrupted run is finished. */
+export function startControllers(objects: ObjectStore, now: () => Date = () => new Date()): Controllers {
+  bootstrap(objects, now());
+  const stops = [
+    startNamespaceController(objects, now),
+    startGarbageCollector(objects, now),
+    startQuotaController(objects),
+    startClaimController(objects),
+    startScheduler(objects, now),
+  ];
+  return { close: () => stops.forEach((stop) => stop()) };
+}

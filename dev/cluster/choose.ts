@@ -1,0 +1,65 @@
+/**
+ * Which cluster the pods of this machine go to: decided once, at start.
+ *
+ * @module
+ */
+import { join } from 'node:path';
+import type { Config } from '../../shared/config.ts';
+import type { ClusterAccess } from '../../shared/kubernetes/access.ts';
+import { connectKubernetes } from '../../shared/kubernetes/client.ts';
+import { attachCluster } from './attach.ts';
+
+export interface ChosenCluster {
+  readonly access: ClusterAccess;
+  readonly description: string;
+  /** Shown at start, in `/readyz` and in every session. */
+  readonly warnings: readonly string[];
+  end(): Promise<void>;
+}
+
+/** Throws where the embedded cluster does not start, or where the chosen cluster refuses and nothing may stand in for it. */
+export async function chooseCluster(config: Config): Promise<ChosenCluster> {
+  const { cluster } = config;
+  if (cluster.type === 'embedded') return embedded(config, []);
+  const access = cluster;
+  if (!config.clusterFallback) return { access, description: describe(access), warnings: [], end: async () => {} };
+  const refusal = await refusalOf(access);
+  if (refusal === undefined) return { access, description: describe(access), warnings: [], end: async () => {} };
+  return embedded(config, [`The embedded cluster stands in for ${describe(access)}, which refused at start: ${refusal}`]);
+}
+
+async function embedded(config: Config, warnings: readonly string[]): Promise<ChosenCluster> {
+  const directory = join(config.dataDirectory, 'cluster');
+  const attached = await attachCluster({ directory, images: config.devImages, runtime: config.devRuntime });
+  return {
+    access: { type: 'kubeconfig', file: attached.kubeconfigFile },
+    description: `embedded${attached.adopted ? ', still running from the last start' : ''} (KUBECONFIG=${attached.kubeconfigFile})`,
+    warnings: [...warnings, ...attached.warnings],
+    end: () => attached.end(),
+  };
+}
+
+function describe(access: ClusterAccess): string {
+  switch (access.type) {
+    case 'kubeconfig':
+      return `the cluster of ${access.file}`;
+    case 'in-cluster':
+      return 'the cluster this process runs in';
+    case 'gke':
+      return `GKE ${access.project}/${access.location}/${access.name}`;
+  }
+}
+
+async function refusalOf(access: ClusterAccess): Promise<string | undefined> {
+  try {
+    const kubernetes = await connectKubernetes(access);
+    try {
+      await kubernetes.version.getCode();
+    } finally {
+      await kubernetes.close();
+    }
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

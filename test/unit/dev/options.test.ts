@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest';
+import { parseStartOptions } from '../../../dev/options.ts';
+import { ConfigError } from '../../../shared/config.ts';
+
+describe('the command line of npm start', () => {
+  it('puts flags over variables', () => {
+    const { config } = parseStartOptions(['--port', '9000', '--data-dir', '/d'], { PORT: '8000', BERTH_DATA_DIR: '/e' });
+    expect(config).toMatchObject({ port: 9000, dataDirectory: '/d' });
+  });
+
+  it('puts the pods on a cluster only where a kubeconfig is named', () => {
+    expect(parseStartOptions(['--kubeconfig', '/k'], {}).config.cluster).toEqual({ type: 'kubeconfig', file: '/k' });
+    expect(parseStartOptions([], { KUBECONFIG: '/k' }).config.cluster).toEqual({ type: 'embedded' });
+  });
+
+  it('refuses a flag it does not know, and shows those it does', () => {
+    expect(() => parseStartOptions(['--prot', '1'], {})).toThrow(ConfigError);
+    expect(() => parseStartOptions(['--prot', '1'], {})).toThrow(/--kubeconfig FILE/);
+  });
+});
