@@ -50,6 +50,15 @@ const path = [dirname(node), process.env.PATH].filter(Boolean).join(delimiter);
 const child = spawn(node, [locate(), ...rest], { stdio: 'inherit', env: { ...process.env, PATH: path } });
 process.on('SIGTERM', () => child.kill('SIGTERM'));
 process.on('SIGINT', () => isInForeground() || child.kill('SIGINT'));
+if (process.env.npm_lifecycle_event !== undefined) {
+  // npm passes SIGTERM to its shell alone, which dies of it and leaves this process to init.
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    child.kill('SIGTERM');
+  }, 200).unref();
+}
 child.on('error', refuse); // the packaged binary needs glibc
 child.on('exit', (code, signal) => {
   process.exitCode = code ?? 128 + constants.signals[signal];

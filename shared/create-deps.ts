@@ -64,7 +64,7 @@ export async function createDeps(config: Config, options: DepsOptions = {}): Pro
 
 async function openGoogleStore(config: Config): Promise<DocumentStore> {
   if (config.store.type !== 'firestore') throw new ConfigError(['BERTH_STORE: no such store']);
-  return openFirestore({ project: config.store.project, database: config.store.database });
+  return openFirestore({ projectId: config.store.project, databaseId: config.store.database });
 }
 
 async function openQueue(config: Config, database: ReturnType<typeof openDatabase> | undefined, deliver: Deliver | undefined, log: Logger): Promise<TaskQueue> {

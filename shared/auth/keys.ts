@@ -37,9 +37,6 @@ const DAY_MS = 86_400_000;
 // 256 bits are 43 characters of base64url; `_` may be one of them, the id has none.
 const FORM = /^berth_([0-9a-z]{26})_([A-Za-z0-9_-]{43})$/;
 
-/** Matches every key inside a longer text; group 1 is the harmless part. */
-export const keyInText = /(berth_[0-9a-z]{26}_)[A-Za-z0-9_-]+/g;
-
 export function keyDocumentKey(id: string): DocumentKey {
   return { collection: COLLECTION, id };
 }

@@ -23,9 +23,9 @@ import { type Change, type Decision, type DocumentKey, type DocumentStore, type 
 const GUARD_FIELD = '_berth_guard';
 
 export interface FirestoreOptions {
-  readonly project: string;
+  readonly projectId: string;
   /** `(default)` where absent. */
-  readonly database?: string;
+  readonly databaseId?: string;
   /** Before the name of every collection, so that several stores can share a database. */
   readonly collectionPrefix?: string;
   /** One call to Firestore, in milliseconds; 15 s where absent. */
@@ -51,9 +51,9 @@ class FirestoreStore implements DocumentStore {
   constructor(sdk: Sdk, options: FirestoreOptions) {
     this.#sdk = sdk;
     this.#firestore = new sdk.Firestore({
-      projectId: options.project,
+      projectId: options.projectId,
       ignoreUndefinedProperties: true,
-      ...(options.database !== undefined && { databaseId: options.database }),
+      ...(options.databaseId !== undefined && { databaseId: options.databaseId }),
     });
     this.#prefix = options.collectionPrefix ?? '';
     this.#timeoutMs = options.timeoutMs ?? 15_000;

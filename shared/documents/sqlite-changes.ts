@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { SQLOutputValue } from 'node:sqlite';
 import type { Database } from './database.ts';
 import type { Change, StoredDocument } from './port.ts';
 
@@ -11,30 +12,19 @@ import type { Change, StoredDocument } from './port.ts';
 const POLL_MS = 200;
 const PAGE = 100;
 
-export interface DocumentRow {
-  readonly id: string;
-  readonly data: string;
-  readonly version: number;
-  readonly updated_at: number;
-}
-
-interface ChangeRow extends Omit<DocumentRow, 'data'> {
-  readonly data: string | null;
-}
-
-export function toDocument<T>(collection: string, row: DocumentRow): StoredDocument<T> {
+/** A row with the columns `id, data, version, updated_at`, where `data` is the document's JSON. */
+export function toDocument<T>(collection: string, row: Record<string, SQLOutputValue>): StoredDocument<T> {
   return {
-    key: { collection, id: row.id },
-    data: JSON.parse(row.data) as T,
-    version: String(row.version),
-    updatedAt: new Date(row.updated_at),
+    key: { collection, id: String(row['id']) },
+    data: JSON.parse(String(row['data'])) as T,
+    version: String(row['version']),
+    updatedAt: new Date(Number(row['updated_at'])),
   };
 }
 
 /** The number of the last write to the file, by whatever process. */
 export function lastSequence(database: Database): number {
-  const row = database.sql.prepare('SELECT value FROM sequence').get() as { value: number } | undefined;
-  return row?.value ?? 0;
+  return Number(database.sql.prepare('SELECT value FROM sequence').get()?.['value'] ?? 0);
 }
 
 /** Changes with a number above `after`, until the signal aborts. */
@@ -45,15 +35,18 @@ export async function* feed<T>(database: Database, collection: string, after: nu
     ORDER BY version LIMIT ${PAGE}`);
   let position = after;
   while (!signal.aborted) {
-    const rows = read.all({ collection, after: position }).map((row) => row as ChangeRow);
-    for (const { data, ...row } of rows) {
+    const rows = read.all({ collection, after: position });
+    for (const row of rows) {
       if (signal.aborted) return;
-      const key = { collection, id: row.id };
-      position = row.version;
-      yield data === null ? { key } : { key, document: toDocument<T>(collection, { ...row, data }) };
+      position = Number(row['version']);
+      yield row['data'] === null ? { key: { collection, id: String(row['id']) } } : toChange<T>(toDocument<T>(collection, row));
     }
     if (rows.length === 0) await written(database, signal);
   }
+}
+
+function toChange<T>(document: StoredDocument<T>): Change<T> {
+  return { key: document.key, document };
 }
 
 /** Resolves after a write of this process, after the poll interval, or when the signal aborts. */

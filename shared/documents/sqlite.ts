@@ -8,7 +8,7 @@ import { checkCollection, checkKey, checkKeys, checkQuery, checkWrites, encodeDo
 import { decodeCursor, toPage } from './cursor.ts';
 import { type Database, translated } from './database.ts';
 import { type Change, type Decision, type DocumentKey, type DocumentStore, type Page, type Query, StoreError, type StoredDocument, type Write } from './port.ts';
-import { type DocumentRow, feed, lastSequence, toDocument } from './sqlite-changes.ts';
+import { feed, lastSequence, toDocument } from './sqlite-changes.ts';
 import { compileQuery } from './sqlite-query.ts';
 
 /** How long a deletion is remembered for feeds that lag behind, e.g. of a process that was suspended. */
@@ -98,7 +98,7 @@ class SqliteStore implements DocumentStore {
     const checked = checkQuery(collection, query);
     const { text, values } = compileQuery(collection, checked, decodeCursor(collection, query));
     const rows = translated(() => this.#database.sql.prepare(text).all(...values));
-    return toPage(collection, query, rows.map((row) => toDocument<T>(collection, row as DocumentRow)));
+    return toPage(collection, query, rows.map((row) => toDocument<T>(collection, row)));
   }
 
   async transact<R>(keys: readonly DocumentKey[], decide: (documents: readonly (StoredDocument<object> | undefined)[]) => Decision<R>): Promise<R> {
@@ -123,7 +123,7 @@ class SqliteStore implements DocumentStore {
   }
 
   #read<T>(key: DocumentKey): StoredDocument<T> | undefined {
-    const row = this.#statements.get.get(key.collection, key.id) as DocumentRow | undefined;
+    const row = this.#statements.get.get(key.collection, key.id);
     return row && toDocument<T>(key.collection, row);
   }
 
@@ -152,9 +152,9 @@ class SqliteStore implements DocumentStore {
   }
 
   #nextVersion(): number {
-    const row = this.#statements.next.get() as { value: number } | undefined;
+    const row = this.#statements.next.get();
     if (row === undefined) throw new Error('The sequence of the database is gone');
-    return row.value;
+    return Number(row['value']);
   }
 }
 

@@ -6,7 +6,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { requestId } from 'hono/request-id';
-import { secureHeaders } from 'hono/secure-headers';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Deps } from '../deps.ts';
 import { AppError } from '../errors/app-error.ts';
@@ -14,15 +13,13 @@ import { accessLog } from './access-log.ts';
 import { allowedMethods } from './allowed-methods.ts';
 import type { AppEnv } from './environment.ts';
 import { errorOf, renderProblem } from './problem.ts';
+import { securityHeaders } from './security-headers.ts';
 import { validationError } from './validation.ts';
 
 export type App = OpenAPIHono<AppEnv>;
 export type AppDeps = Pick<Deps, 'clock' | 'config' | 'log' | 'metrics' | 'newId' | 'store'>;
 
 const LONGEST_REQUEST_ID = 128;
-
-/** Nothing here is ever a page, save `/docs`, which brings a policy of its own. */
-const contentSecurityPolicy = { defaultSrc: ["'none'"], frameAncestors: ["'none'"] };
 
 const partNames: Readonly<Record<string, string>> = { json: 'The body', query: 'The query', header: 'A header' };
 
@@ -36,7 +33,7 @@ export function createApp(deps: AppDeps): App {
     },
   });
   app.use(requestId({ limitLength: LONGEST_REQUEST_ID, generator: () => deps.newId() }));
-  app.use(secureHeaders({ contentSecurityPolicy, strictTransportSecurity: deps.config.onCloudRun, xXssProtection: false }));
+  app.use(securityHeaders(deps.config));
   app.use(noStore);
   app.use(accessLog(deps));
   app.onError((thrown, c) => answerError(c, thrown));

@@ -22,7 +22,9 @@ export function readJsonBody(maxBytes: number = bounds.bodyBytes): MiddlewareHan
     const body = text.trim() === '' ? '{}' : text;
     assertPlainJson(parse(body));
     const { url, method, signal } = c.req.raw;
-    c.req.raw = new Request(url, { method, signal, body, headers: { 'content-type': 'application/json' } });
+    const headers = new Headers(c.req.raw.headers);
+    headers.set('content-type', 'application/json');
+    c.req.raw = new Request(url, { method, signal, body, headers });
     await next();
   };
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { OpenAPIHono } from '@hono/zod-openapi';
+import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import { executionRoutes } from './routes/executions.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { namespaceRoutes } from './routes/namespaces.ts';
@@ -16,16 +16,20 @@ import { version } from './version.ts';
 const description =
   'Isolated sessions in Kubernetes pods. Errors are RFC 9457 problem documents; `code` is what programs act on. Times are RFC 3339 in UTC. Lists take `limit` and `cursor` and answer `next_cursor`, null on the last page. Unknown fields and unknown query parameters are refused.';
 
+/** What runs before a route's handler is no part of its description; it would be written out with it. */
+function withoutMiddleware(route: RouteConfig): RouteConfig {
+  const { middleware: _, ...rest } = route;
+  return rest;
+}
+
 /** OpenAPI 3.1, the same for every installation. */
 export function openApiDocument() {
   const { openAPIRegistry, getOpenAPI31Document } = new OpenAPIHono();
   openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'apiKey', in: 'header', name: 'X-API-Key' });
   openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
-  const groups = [sessionRoutes, executionRoutes, namespaceRoutes, templateRoutes, keyRoutes, serviceRoutes];
+  const groups: readonly Readonly<Record<string, RouteConfig>>[] = [sessionRoutes, executionRoutes, namespaceRoutes, templateRoutes, keyRoutes, serviceRoutes];
   for (const route of [...groups.flatMap((group) => Object.values(group)), ...notBuiltRoutes]) {
-    // What runs before a route's handler is no part of its description.
-    const { middleware: _, ...described } = { middleware: undefined, ...route };
-    openAPIRegistry.registerPath(described);
+    openAPIRegistry.registerPath(withoutMiddleware(route));
   }
   return getOpenAPI31Document({
     openapi: '3.1.0',

@@ -18,7 +18,7 @@ export function formatJson(event: LogEvent, project?: string): string {
     time: event.time.toISOString(),
     message: event.message,
     ...fields,
-    ...(trace === undefined ? {} : { 'logging.googleapis.com/trace': project === undefined ? trace : `projects/${project}/traces/${String(trace)}` }),
+    ...(typeof trace === 'string' ? { 'logging.googleapis.com/trace': project === undefined ? trace : `projects/${project}/traces/${trace}` } : {}),
     ...(span === undefined ? {} : { 'logging.googleapis.com/spanId': span }),
     ...errorFields(event.error),
   };

@@ -96,3 +96,6 @@ export function apiVersion(resource: Resource): string {
 
 /** The one node, as `pod.spec.nodeName` and `kubectl get nodes` name it. */
 export const NODE_NAME = 'berth-local';
+
+/** Where the node's object says, as JSON, what this cluster can do (`Capabilities`). */
+export const CAPABILITIES_ANNOTATION = 'berth.dev/capabilities';

@@ -9,18 +9,7 @@ import { dirname, join } from 'node:path';
 import { AppError } from '../../errors/app-error.ts';
 import type { App, AppDeps } from '../create-app.ts';
 import { openApiDocument } from '../openapi.ts';
-
-/** swagger-ui sets styles from its scripts and embeds its icons as `data:`; everything else comes from here. */
-const pagePolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+import { documentationPath } from '../security-headers.ts';
 
 const page = `<!doctype html>
 <html lang="en">
@@ -57,15 +46,12 @@ export function mountDocs(app: App, { config }: AppDeps): void {
   });
   if (!config.docs) return;
 
-  app.get('/docs', (c) => {
-    c.header('Content-Security-Policy', pagePolicy);
-    return c.html(page);
-  });
+  app.get(documentationPath, (c) => c.html(page));
   app.get('/docs/start.js', (c) => c.body(start, 200, { 'Content-Type': 'text/javascript; charset=utf-8' }));
   app.get('/docs/:asset', async (c) => {
     const name = c.req.param('asset');
     const contentType = assets[name];
-    if (contentType === undefined) return c.notFound();
+    if (contentType === undefined) throw new AppError('not_found', 'The documentation has no such file.');
     return c.body(await readAsset(name), 200, { 'Content-Type': contentType, 'Cache-Control': 'public, max-age=86400' });
   });
 }

@@ -85,13 +85,16 @@ function projectWith(packagedNode: boolean): string {
 
 describe('the Node 24 launcher', () => {
   it('passes arguments, environment and stdin to a file and hands back its output and exit code', async () => {
-    const path = script('echo.mts', `
+    const path = script(
+      'echo.mts',
+      `
       const typed: string = process.argv.slice(2).join('|');
       let input = '';
       for await (const part of process.stdin) input += part;
       console.log(typed, process.env['BERTH_TRIAL'], input);
       process.exitCode = 41;
-    `);
+    `,
+    );
     const running = run(process.execPath, [LAUNCHER, path, 'a b', '--flag', ''], { BERTH_TRIAL: 'kept' });
     running.child.stdin?.end('from stdin');
     expect(await running.ended).toEqual({ code: 41, signal: null });
@@ -137,11 +140,14 @@ describe('the Node 24 launcher', () => {
   });
 
   it('waits for a program that takes its time over SIGTERM, and leaves no child', async () => {
-    const running = launch('--eval', `
+    const running = launch(
+      '--eval',
+      `
       process.on('SIGTERM', () => setTimeout(() => { console.log('cleaned up'); process.exit(3); }, 100));
       setInterval(() => {}, 1000);
       console.log('ready ' + process.pid + ' ');
-    `);
+    `,
+    );
     await untilOutput(running, 'ready');
     const pid = Number(running.output().split(' ')[1]);
     running.child.kill('SIGTERM');
@@ -155,6 +161,26 @@ describe('the Node 24 launcher', () => {
     await untilOutput(running, 'ready');
     running.child.kill('SIGTERM');
     expect(await running.ended).toEqual({ code: null, signal: 'SIGTERM' });
+  });
+
+  it('ends the program where npm has ended the shell between them', async () => {
+    const path = script(
+      'count.mjs',
+      `
+      let terminations = 0;
+      const finish = () => { console.log('terminations ' + terminations); process.exit(0); };
+      process.on('SIGTERM', () => { terminations += 1; if (terminations === 1) setTimeout(finish, 500); });
+      setInterval(() => {}, 1000);
+      console.log('ready');
+    `,
+    );
+    const command = `"${process.execPath}" "${LAUNCHER}" "${path}"; true`;
+    const shell = run('/bin/sh', ['-c', command], { npm_lifecycle_event: 'start' });
+    await untilOutput(shell, 'ready');
+    shell.child.kill('SIGTERM');
+    // 'close' comes when the last process that holds the pipes is gone.
+    expect(await shell.ended).toEqual({ code: null, signal: 'SIGTERM' });
+    expect(shell.output()).toContain('terminations 1');
   });
 
   it('forwards SIGINT once where no terminal has sent it', async () => {

@@ -56,7 +56,7 @@ describe('a refused handshake', () => {
 describe('a handshake that never ends well', () => {
   test('is given up in time', async () => {
     let closed = false;
-    await using server = await startKubeServer({ onUpgrade: (_request, socket) => void socket.on('close', () => (closed = true)) });
+    await using server = await startKubeServer({ onUpgrade: (_request, socket) => void socket.on('end', () => (closed = true)).resume() });
     await expect(createExecDialer(server.endpoint, 50).dial('/x', never, () => undefined)).rejects.toThrow(KubernetesUnreachable);
     await eventually(() => closed);
   });

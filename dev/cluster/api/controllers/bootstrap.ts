@@ -5,10 +5,10 @@
  */
 import { availableParallelism, totalmem } from 'node:os';
 import type { V1Node, V1StorageClass } from '@kubernetes/client-node';
-import { deepEqual, toPlain, valueAt } from '../json.ts';
+import type { Capabilities } from '../../port.ts';
 import { defaultNamespaceObject } from '../defaults.ts';
 import type { ObjectStore } from '../object-store.ts';
-import { namespaces, NODE_NAME, nodes, storageClasses } from '../resources.ts';
+import { CAPABILITIES_ANNOTATION, namespaces, NODE_NAME, nodes, storageClasses } from '../resources.ts';
 
 /** The version that clients are told: that of the real cluster the contract suite runs against. */
 export const KUBERNETES_VERSION = 'v1.34.4';
@@ -17,15 +17,15 @@ export const KUBERNETES_VERSION = 'v1.34.4';
 const CPU_OVERCOMMIT = 32;
 
 /** Creates what is missing; safe to repeat at every start. */
-export function bootstrap(objects: ObjectStore, now: Date): void {
+export function bootstrap(objects: ObjectStore, capabilities: Capabilities, now: Date): void {
   for (const name of ['default', 'kube-system', 'kube-public', 'kube-node-lease']) {
     if (objects.get(namespaces, undefined, name) === undefined) objects.create(namespaces, defaultNamespaceObject(name));
   }
   for (const item of CLASSES) if (objects.get(storageClasses, undefined, item.metadata?.name ?? '') === undefined) objects.create(storageClasses, item);
-  const node = nodeObject(now);
-  const present = objects.get<V1Node>(nodes, undefined, NODE_NAME);
-  if (present === undefined) objects.create(nodes, node);
-  else if (!deepEqual(valueAt(present, 'status.capacity'), valueAt(toPlain(node), 'status.capacity'))) objects.update<V1Node>(nodes, undefined, NODE_NAME, (object) => void Object.assign(object, { status: node.status }));
+  const node = nodeObject(capabilities, now);
+  if (objects.get(nodes, undefined, NODE_NAME) === undefined) objects.create(nodes, node);
+  // The machine may have changed since the last start.
+  else objects.update<V1Node>(nodes, undefined, NODE_NAME, (present) => void Object.assign(present, { metadata: { ...present.metadata, ...node.metadata }, status: node.status }));
 }
 
 function storageClass(name: string, isDefault: boolean): V1StorageClass {
@@ -43,7 +43,7 @@ const CLASSES = [storageClass('standard-rwo', true), storageClass('premium-rwo',
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
-function nodeObject(now: Date): V1Node {
+function nodeObject(capabilities: Capabilities, now: Date): V1Node {
   const architecture = ARCHITECTURES[process.arch] ?? process.arch;
   const resources = {
     cpu: String(availableParallelism() * CPU_OVERCOMMIT),
@@ -56,6 +56,7 @@ function nodeObject(now: Date): V1Node {
   return {
     metadata: {
       name: NODE_NAME,
+      annotations: { [CAPABILITIES_ANNOTATION]: JSON.stringify(capabilities) },
       labels: {
         'kubernetes.io/hostname': NODE_NAME,
         'kubernetes.io/os': 'linux',

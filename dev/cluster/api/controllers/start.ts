@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Capabilities } from '../../port.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { bootstrap } from './bootstrap.ts';
 import { startClaimController } from './claims.ts';
@@ -16,9 +17,14 @@ export interface Controllers {
   close(): void;
 }
 
+export interface ControllersOptions {
+  readonly capabilities: Capabilities;
+  readonly now?: () => Date;
+}
+
 /** Makes what every cluster has and starts the controllers. They first look at every object there is, so an interrupted run is finished. */
-export function startControllers(objects: ObjectStore, now: () => Date = () => new Date()): Controllers {
-  bootstrap(objects, now());
+export function startControllers(objects: ObjectStore, { capabilities, now = () => new Date() }: ControllersOptions): Controllers {
+  bootstrap(objects, capabilities, now());
   const stops = [
     startNamespaceController(objects, now),
     startGarbageCollector(objects, now),

@@ -1,0 +1,13 @@
+/**
+ * The Kubernetes API of the embedded cluster: objects, controllers, HTTP.
+ *
+ * @module
+ */
+export { startControllers } from './controllers/start.ts';
+export type { Controllers, ControllersOptions } from './controllers/start.ts';
+export { startApiServer } from './http/server.ts';
+export type { ApiServer, ApiServerOptions } from './http/server.ts';
+export { kubeconfig } from './kubeconfig.ts';
+export { openObjects } from './object-store.ts';
+export type { ObjectStore } from './object-store.ts';
+export { CAPABILITIES_ANNOTATION, NODE_NAME } from './resources.ts';

@@ -1,0 +1,55 @@
+/**
+ * Whether store and cluster agree: what the tests of deaths and of load hold at their end.
+ */
+import type { V1Pod } from '@kubernetes/client-node';
+import type { Deps } from '../../shared/deps.ts';
+import type { UserDocument } from '../../shared/entitlements/model.ts';
+import type { NamespaceDocument } from '../../shared/namespaces/model.ts';
+import { labels } from '../../shared/pods/names.ts';
+import { holdsResources } from '../../shared/sessions/lifecycle.ts';
+import type { SessionDocument } from '../../shared/sessions/model.ts';
+
+async function all<T extends object>(deps: Deps, collection: string): Promise<readonly T[]> {
+  const found: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await deps.store.query<T>(collection, { limit: 500, ...(cursor === undefined ? {} : { cursor }) });
+    found.push(...page.documents.map((document) => document.data));
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  return found;
+}
+
+/** Every way in which they differ, as a sentence; empty where they agree. */
+export async function disagreements(deps: Deps): Promise<readonly string[]> {
+  const { core } = await deps.kubernetes();
+  const selector = `${labels.installation}=${deps.installation}`;
+  const [sessions, users, namespaces, podList, namespaceList] = await Promise.all([
+    all<SessionDocument>(deps, 'sessions'),
+    all<UserDocument>(deps, 'users'),
+    all<NamespaceDocument>(deps, 'namespaces'),
+    core.listPodForAllNamespaces({ labelSelector: selector }),
+    core.listNamespace({ labelSelector: selector }),
+  ]);
+  const pods = new Map<string, V1Pod>(podList.items.map((pod) => [pod.metadata?.labels?.[labels.session] ?? '', pod]));
+  const differences: string[] = [];
+  for (const session of sessions) {
+    if (!['running', 'failed', 'terminated'].includes(session.status)) differences.push(`${session.id} is still ${session.status}`);
+    if (session.status === 'failed' && session.reason === null) differences.push(`${session.id} failed without a reason`);
+    const pod = pods.get(session.id);
+    if (session.status === 'running' && pod?.metadata?.uid !== session.pod_uid) differences.push(`${session.id} runs without its pod`);
+    if (session.status !== 'running' && pod !== undefined) differences.push(`${session.id} is ${session.status} and has a pod`);
+  }
+  const known = new Set(sessions.map((session) => session.id));
+  for (const id of pods.keys()) if (!known.has(id)) differences.push(`the pod of ${id} belongs to no session`);
+  const held = new Set(users.flatMap((user) => Object.keys(user.holds)));
+  const holding = new Set(sessions.filter((session) => holdsResources(session.status)).map((session) => `session-${session.id}`));
+  for (const hold of held.symmetricDifference(holding)) differences.push(`${hold} is ${held.has(hold) ? 'held by nothing' : 'not held'}`);
+  const needed = new Set(namespaces.filter((namespace) => Object.keys(namespace.sessions).length > 0).map(({ k8s_namespace: name }) => name));
+  const present = new Set(namespaceList.items.map((namespace) => namespace.metadata?.name ?? ''));
+  for (const session of sessions) {
+    if (session.status === 'running' && !needed.has(session.k8s_namespace)) differences.push(`${session.k8s_namespace} is not recorded as needed`);
+  }
+  for (const name of present) if (!namespaces.some((namespace) => namespace.k8s_namespace === name)) differences.push(`the namespace ${name} is unknown`);
+  return differences;
+}

@@ -1,0 +1,82 @@
+/**
+ * One life of Berth's domains in this process: the real store, queue and client, as `npm start` builds them, with a clock that can be
+ * ahead and, if wanted, a death.
+ */
+import { parseConfig } from '../../shared/config.ts';
+import { createServices } from '../../shared/create-services.ts';
+import type { Deps } from '../../shared/deps.ts';
+import { openDatabase } from '../../shared/documents/database.ts';
+import { openSqlite } from '../../shared/documents/sqlite.ts';
+import type { Services } from '../../shared/http/services.ts';
+import { newId } from '../../shared/ids.ts';
+import { connectKubernetes } from '../../shared/kubernetes/client.ts';
+import { createLogger } from '../../shared/observability/create-logger.ts';
+import { createMetrics } from '../../shared/observability/create-metrics.ts';
+import { openLocalQueue, type LocalQueue } from '../../shared/tasks/local.ts';
+import type { Mortal } from './mortal.ts';
+
+export interface LifeOptions {
+  readonly databaseFile: string;
+  readonly kubeconfigFile: string;
+  readonly installation: string;
+  readonly mortal?: Mortal;
+  /** How far its clock is ahead of the real one: what has to wait its time is due at once. */
+  readonly aheadMs?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface Life {
+  readonly deps: Deps;
+  readonly services: Services;
+  readonly queue: LocalQueue;
+  end(): Promise<void>;
+}
+
+export async function startLife(options: LifeOptions): Promise<Life> {
+  const { mortal, aheadMs = 0 } = options;
+  const clock = { now: () => new Date(Date.now() + aheadMs) };
+  const database = openDatabase(options.databaseFile);
+  const store = openSqlite({ database });
+  const lines: string[] = [];
+  const log = createLogger({ level: 'debug', format: 'text', write: (line) => lines.push(line) });
+  const ready = Promise.withResolvers<Services>();
+  const deliver = async (target: string, payload: unknown): Promise<number> => {
+    try {
+      await (await ready.promise).runTask(target, payload);
+      return 200;
+    } catch {
+      return 503;
+    }
+  };
+  const queue = openLocalQueue({ database, deliver, clock, retry: { minBackoffMs: 20, maxBackoffMs: 500 } });
+  const kubernetes = await connectKubernetes(
+    { type: 'kubeconfig', file: options.kubeconfigFile },
+    mortal === undefined ? {} : { interceptors: [mortal.interceptor] },
+  );
+  const deps: Deps = {
+    config: parseConfig({ BERTH_NAMESPACE_LINGER_SECONDS: '0', ...options.env }),
+    clock,
+    newId,
+    store: mortal === undefined ? store : mortal.store(store),
+    queue: mortal === undefined ? queue : mortal.queue(queue),
+    kubernetes: () => Promise.resolve(kubernetes),
+    log,
+    metrics: createMetrics(),
+    installation: options.installation,
+    installationKey: Buffer.alloc(32, 7),
+    clusterWarnings: [],
+  };
+  const services = createServices(deps);
+  ready.resolve(services);
+  return {
+    deps,
+    services,
+    queue,
+    end: async () => {
+      await queue.close();
+      await kubernetes.close();
+      await store.close();
+      database.close();
+    },
+  };
+}
