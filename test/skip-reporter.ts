@@ -1,6 +1,7 @@
 /**
  * Says in one loud line each what a run has skipped and how to enable it: a suite that silently needs something is never run.
- * `it.skip` and `describe.skipIf` need nothing further; the title names what is missing.
+ * `it.skip` and `describe.skipIf` need nothing further; the title names what is missing. A skipped test whose title starts with
+ * `SKIPPED:` speaks for itself, and is repeated once, however many suites have it.
  *
  * @module
  */
@@ -29,6 +30,7 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
 
 /** The line for one skipped suite or test. */
 export function describeSkip({ title, tests, note }: Skipped): string {
+  if (title.startsWith('SKIPPED:')) return title;
   const remedy = REMEDIES.find(([pattern]) => pattern.test(title))?.[1];
   const reasons = [note, remedy === undefined ? undefined : `To enable: ${remedy}.`].filter((reason) => reason !== undefined);
   return [`SKIPPED ${tests} ${tests === 1 ? 'test' : 'tests'}: ${title}.`, ...reasons].join(' ');
@@ -39,6 +41,8 @@ function skippedIn(parent: TestModule | TestSuite, path: string): readonly Skipp
   const tests = [...parent.children.allTests()];
   const skipped = tests.filter((test) => test.result().state === 'skipped');
   if (skipped.length === 0) return [];
+  const spoken = skipped.filter((test) => test.name.startsWith('SKIPPED:')).map((test) => ({ title: test.name, tests: 1 }));
+  if (spoken.length > 0 && spoken.length === skipped.length) return spoken;
   if (skipped.length === tests.length && parent.type === 'suite') return [{ title: path, tests: tests.length }];
   return [...parent.children].flatMap((child): readonly Skipped[] => {
     const title = `${path} > ${child.name}`;
@@ -60,6 +64,7 @@ export default class SkipReporter implements Reporter {
     // With -t, everything that does not match counts as skipped, and whoever asked for it knows.
     if (this.#vitest?.config.testNamePattern !== undefined) return;
     const skipped = modules.flatMap((module) => skippedIn(module, relative(root, module.moduleId)));
-    if (skipped.length > 0) process.stdout.write(`\n${skipped.map((entry) => `${describeSkip(entry)}\n`).join('')}`);
+    const lines = new Set(skipped.map(describeSkip));
+    if (lines.size > 0) process.stdout.write(`\n${[...lines].join('\n')}\n`);
   }
 }

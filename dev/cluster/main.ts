@@ -28,8 +28,9 @@ async function main(options: ClusterOptions): Promise<void> {
   const objects = openObjects(join(directory, 'objects.db'));
   const token = randomBytes(32).toString('base64url');
   const started = await startNode({ objects, dataDirectory: directory, images: options.images, runtime: options.runtime, log });
-  const controllers = startControllers({ objects, log });
-  const api = await startApiServer({ objects, node: started.node, tokens: [token], log });
+  const controllers = startControllers(objects, { capabilities: started.capabilities });
+  const onError = (error: unknown, request: string): void => log(`${request}: ${error instanceof Error ? error.stack : String(error)}`);
+  const api = await startApiServer({ objects, node: () => started.node, tokens: [token], onError });
   const kubeconfigFile = join(directory, 'kubeconfig');
   writeFileSync(kubeconfigFile, kubeconfig(api.url, token), { mode: 0o600 });
 
@@ -37,7 +38,7 @@ async function main(options: ClusterOptions): Promise<void> {
     log(`ending: ${reason}`);
     removeEndpoint(directory);
     await started.node.stop();
-    controllers.stop();
+    controllers.close();
     await api.close();
     objects.close();
     unlock();

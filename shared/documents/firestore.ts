@@ -22,6 +22,8 @@ import { type Change, type Decision, type DocumentKey, type DocumentStore, type 
 /** No document has it; deleting it is a write that changes nothing. */
 const GUARD_FIELD = '_berth_guard';
 
+const CLOSE_TIMEOUT_MS = 3_000;
+
 export interface FirestoreOptions {
   readonly projectId: string;
   /** `(default)` where absent. */
@@ -196,7 +198,8 @@ class FirestoreStore implements DocumentStore {
   async close(): Promise<void> {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort();
-    await this.#firestore.terminate();
+    // The library waits for calls that nobody waits for any more, for minutes where Firestore does not answer.
+    await withTimeout(this.#firestore.terminate(), CLOSE_TIMEOUT_MS).catch(() => undefined);
   }
 
   #collection(collection: string): CollectionReference {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from 'zod';
+import { z } from '@hono/zod-openapi';
 import { userTypes } from '../entitlements/model.ts';
 
 /** Limits of Kubernetes and of Berth's own, in one place for schemas and tests. */

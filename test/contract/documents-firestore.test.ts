@@ -71,7 +71,7 @@ describe.skipIf(emulator === undefined)('a transaction on Firestore decides agai
   }, 30_000);
 
   it('and gives up with contended after its bound', async () => {
-    const store = await openStore(emulator, { retryMs: 300 });
+    const store = await openStore(emulator, { retryMs: 1_500 });
     const key = keyIn(freshCollection(), 'hot');
     let runs = 0;
     const transaction = store.transact([key], () => {
@@ -146,19 +146,24 @@ describe.skipIf(emulator === undefined)('a write to Firestore whose answer is lo
     const store = await openStore(proxy.host);
     const rival = await openStore();
     const key = keyIn(freshCollection(), 'counter');
-    const increment = (by: DocumentStore): Promise<number> =>
+    const increment = (by: DocumentStore, onDecide: () => void = () => undefined): Promise<number> =>
       by.transact([key], ([present]) => {
+        onDecide();
         const n = ((present?.data as { n: number } | undefined)?.n ?? 0) + 1;
         return { writes: [{ type: 'set', key, data: { n } }], result: n };
       });
     expect(await increment(store)).toBe(1);
-    proxy.cut(LOST_MS);
-    const lost = increment(store);
+    let runs = 0;
+    const lost = increment(store, () => {
+      runs += 1;
+      if (runs === 1) proxy.cut(LOST_MS);
+    });
     await vi.waitFor(async () => expect((await rival.get(key))?.data).toEqual({ n: 2 }), { interval: 10 });
     const { version = '' } = (await rival.get(key)) ?? {};
     await rival.update(key, { n: 3 }, version);
     expect(await increment(rival)).toBe(4);
     expect(await lost).toBe(2);
+    expect(runs).toBe(1);
     expect((await store.get(key))?.data).toEqual({ n: 4 });
   }, 30_000);
 

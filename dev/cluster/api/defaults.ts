@@ -14,17 +14,15 @@ export interface DefaultsContext {
   readonly storageClasses: readonly V1StorageClass[];
 }
 
-/** Fills in an object in place, before admission. */
-export function applyDefaults(kind: Kind, object: KubernetesObject, context: DefaultsContext): void {
+/** Fills in an object in place, new or changed, before admission; quantities get their canonical form. */
+export function applyDefaults(kind: Kind, object: KubernetesObject): void {
   switch (kind.plural) {
     case 'pods':
       return defaultPod(object);
-    case 'namespaces':
-      return defaultNamespace(object);
     case 'secrets':
       return defaultSecret(object);
     case 'persistentvolumeclaims':
-      return defaultClaim(object, context.storageClasses);
+      return defaultClaim(object);
     case 'resourcequotas':
       return defaultQuota(object);
     case 'limitranges':
@@ -33,6 +31,20 @@ export function applyDefaults(kind: Kind, object: KubernetesObject, context: Def
       return defaultNetworkPolicy(object);
     case 'events':
       return defaultEvent(object);
+  }
+}
+
+/** What only a new object gets: its first status, a claim's storage class. */
+export function begin(kind: Kind, object: KubernetesObject, context: DefaultsContext): void {
+  switch (kind.plural) {
+    case 'pods':
+      return beginPod(object);
+    case 'namespaces':
+      return beginNamespace(object);
+    case 'persistentvolumeclaims':
+      return beginClaim(object, context.storageClasses);
+    case 'resourcequotas':
+      return setEmptyStatus(object);
   }
 }
 
@@ -59,7 +71,10 @@ function defaultPod(pod: V1Pod): void {
   defaultTolerations(spec);
   spec.volumes?.forEach(defaultVolume);
   allContainers(spec).forEach(defaultContainer);
-  pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec) };
+}
+
+function beginPod(pod: V1Pod): void {
+  pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec ?? { containers: [] }) };
 }
 
 /** A pod tolerates the loss of its node for five minutes unless it says otherwise. */
@@ -118,7 +133,7 @@ export function qosClass(spec: V1PodSpec): string {
   return guaranteed ? 'Guaranteed' : 'Burstable';
 }
 
-function defaultNamespace(namespace: V1Namespace): void {
+function beginNamespace(namespace: V1Namespace): void {
   const { metadata = {} } = namespace;
   namespace.metadata = { ...metadata, labels: { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name ?? '' } };
   namespace.spec = { finalizers: ['kubernetes'] };
@@ -128,7 +143,7 @@ function defaultNamespace(namespace: V1Namespace): void {
 /** A namespace that no request asked for, as one would have made it. */
 export function defaultNamespaceObject(name: string): V1Namespace {
   const namespace: V1Namespace = { metadata: { name } };
-  defaultNamespace(namespace);
+  beginNamespace(namespace);
   return namespace;
 }
 
@@ -142,18 +157,25 @@ function defaultSecret(secret: V1Secret): void {
 
 const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class';
 
-function defaultClaim(claim: V1PersistentVolumeClaim, classes: readonly V1StorageClass[]): void {
+function defaultClaim(claim: V1PersistentVolumeClaim): void {
+  claim.spec ??= {};
+  claim.spec.volumeMode ??= 'Filesystem';
+  canonical(claim.spec.resources?.requests);
+}
+
+function beginClaim(claim: V1PersistentVolumeClaim, classes: readonly V1StorageClass[]): void {
   const spec = (claim.spec ??= {});
   const fallback = classes.find(({ metadata }) => metadata?.annotations?.[DEFAULT_CLASS] === 'true')?.metadata?.name;
   if (spec.storageClassName === undefined && fallback !== undefined) spec.storageClassName = fallback;
-  spec.volumeMode ??= 'Filesystem';
-  canonical(spec.resources?.requests);
   claim.metadata = { ...claim.metadata, finalizers: [...new Set([...(claim.metadata?.finalizers ?? []), 'kubernetes.io/pvc-protection'])] };
   claim.status = { phase: 'Pending' };
 }
 
 function defaultQuota(quota: V1ResourceQuota): void {
   canonical(quota.spec?.hard);
+}
+
+function setEmptyStatus(quota: V1ResourceQuota): void {
   quota.status = {};
 }
 

@@ -12,7 +12,7 @@ import { copyOf, entryKey, makeEntry } from './entry.ts';
 import type { Entry } from './entry.ts';
 import { History } from './history.ts';
 import type { Change } from './history.ts';
-import { deepEqual, valueAt } from './json.ts';
+import { deepEqual, isTree, valueAt } from './json.ts';
 import { openPersistence } from './persistence.ts';
 import type { Persistence } from './persistence.ts';
 import { events, findKind, kinds, namespaces } from './resources.ts';
@@ -152,7 +152,7 @@ export class ObjectStore implements Objects {
     const next = makeEntry(kind, { ...object, metadata: { ...object.metadata, ...kept, ...(generation !== undefined && { generation }) } }, this.#revision + 1);
     if (deepEqual({ ...next.object, metadata: { ...next.object.metadata, resourceVersion } }, current.object)) return current;
     const ended = next.object.metadata.deletionTimestamp !== current.object.metadata.deletionTimestamp;
-    if (generation === undefined || (!ended && deepEqual(valueAt(next.object, 'spec'), valueAt(current.object, 'spec')))) return next;
+    if (generation === undefined || (!ended && deepEqual(desired(next.object), desired(current.object)))) return next;
     return makeEntry(kind, { ...next.object, metadata: { ...next.object.metadata, generation: generation + 1 } }, this.#revision + 1);
   }
 
@@ -257,6 +257,12 @@ function isReleased(kind: Kind, object: KubernetesObject): boolean {
   const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata ?? {};
   const held = kind.plural === 'namespaces' ? valueAt(object, 'spec.finalizers') : [];
   return deletionTimestamp !== undefined && deletionGracePeriodSeconds === 0 && finalizers.length === 0 && !(Array.isArray(held) && held.length > 0);
+}
+
+/** What `generation` counts the changes of: the spec, without the node that a scheduler binds a pod to. */
+function desired(object: KubernetesObject): unknown {
+  const spec = valueAt(object, 'spec');
+  return isTree(spec) ? { ...spec, nodeName: null } : spec;
 }
 
 function kindOf(resource: Resource): Kind {

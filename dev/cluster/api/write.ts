@@ -105,19 +105,10 @@ function combine(kind: Kind, current: KubernetesObject, asked: KubernetesObject 
   const next: KubernetesObject & Tree = { ...asked, metadata };
   if (kind.subresources.includes('status')) setOrDelete(next, 'status', copy['status']);
   if (kind.plural === 'namespaces') setOrDelete(next, 'spec', copy['spec']);
-  if (kind.plural === 'secrets') mergeStringData(next);
   return next;
 }
 
 function setOrDelete(object: Tree, name: string, value: unknown): void {
   if (value === undefined) delete object[name];
   else object[name] = value;
-}
-
-function mergeStringData(secret: Tree): void {
-  const text = secret['stringData'];
-  if (!isTree(text)) return;
-  const encoded = Object.entries(text).map(([key, value]) => [key, Buffer.from(String(value)).toString('base64')]);
-  secret['data'] = { ...(isTree(secret['data']) ? secret['data'] : {}), ...Object.fromEntries(encoded) };
-  delete secret['stringData'];
 }

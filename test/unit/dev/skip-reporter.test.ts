@@ -15,6 +15,11 @@ describe('the line about what was skipped', () => {
     );
   });
 
+  it('leaves a title that speaks for itself as it is', () => {
+    const title = 'SKIPPED: the document contract on Firestore. Set FIRESTORE_EMULATOR_HOST.';
+    expect(describeSkip({ title, tests: 1 })).toBe(title);
+  });
+
   it.each([
     ['pods on the real cluster', 'BERTH_TEST_KUBECONFIG'],
     ['the Cloud Tasks emulator', 'CLOUD_TASKS_EMULATOR_HOST'],

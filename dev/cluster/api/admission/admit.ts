@@ -5,7 +5,7 @@
  * @module
  */
 import type { KubernetesObject, V1Namespace, V1Pod, V1ResourceQuota, V1ServiceAccount, V1StorageClass } from '@kubernetes/client-node';
-import { applyDefaults, qosClass } from '../defaults.ts';
+import { applyDefaults, begin, qosClass } from '../defaults.ts';
 import type { LimitRange } from '../limit-range.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { claims, limitRanges, namespaces, pods, resourceQuotas, serviceAccounts, storageClasses } from '../resources.ts';
@@ -26,7 +26,8 @@ export function admitNew(objects: ObjectStore, kind: Kind, object: KubernetesObj
   const namespace = object.metadata?.namespace;
   decodeKind(kind, object);
   if (namespace !== undefined) admitNamespace(kind, object, namespace, objects.get<V1Namespace>(namespaces, undefined, namespace));
-  applyDefaults(kind, object, { storageClasses: objects.list<V1StorageClass>(storageClasses) });
+  applyDefaults(kind, object);
+  begin(kind, object, { storageClasses: objects.list<V1StorageClass>(storageClasses) });
   const ranges = namespace === undefined ? [] : objects.list<LimitRange>(limitRanges, namespace);
   if (kind === pods && namespace !== undefined) completePod(objects, object, namespace, ranges);
   refuseFaults(kind, object, [...validateMetadata(kind, object), ...validateKind(kind, object)]);
@@ -39,9 +40,10 @@ export function admitNew(objects: ObjectStore, kind: Kind, object: KubernetesObj
   enforceQuotas(objects, kind, object, namespace, new Map());
 }
 
-/** Throws the `Status` of the first refusal of a changed object. */
+/** Completes a changed object in place. Throws the `Status` of the first refusal. */
 export function admitChange(objects: ObjectStore, kind: Kind, next: KubernetesObject, current: KubernetesObject): void {
   decodeKind(kind, next);
+  applyDefaults(kind, next);
   refuseFaults(kind, next, [...validateMetadata(kind, next), ...validateKindUpdate(kind, next, current)]);
   const namespace = next.metadata?.namespace;
   if (namespace !== undefined && kind === claims) enforceQuotas(objects, kind, next, namespace, usageOf(kind, current));

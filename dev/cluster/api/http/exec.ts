@@ -55,6 +55,8 @@ export function createExecServer(objects: ObjectStore, node: () => Node): ExecSe
       const { namespace = '', name } = target;
       const { pod, container } = findContainer(objects, namespace, name, query.get('container'));
       if (pod.spec?.nodeName === undefined) throw badRequest(`pod ${name} does not have a host assigned`);
+      // After what is wrong with the request itself: kubectl tries SPDY where a WebSocket was refused, and shows that answer.
+      if (request.headers.upgrade?.toLowerCase() !== 'websocket') throw badRequest(`unable to upgrade: ${request.headers.upgrade} is not served, use a WebSocket`);
       if (!EXEC_PROTOCOLS.some((protocol) => offered.includes(protocol))) throw new StatusError(403, 'Forbidden', `unable to upgrade: ${EXEC_PROTOCOLS.join(' or ')} is required`);
       server.handleUpgrade(request, socket, head, (websocket) => {
         void run(websocket, execOptions(query), (options) => node().exec(namespace, name, container, options));
@@ -86,19 +88,21 @@ async function run(websocket: WebSocket, options: ContainerExecOptions, start: (
     const outputs = [carryOutput(websocket, STDOUT, process.stdout), carryOutput(websocket, STDERR, process.stderr)];
     const exitCode = await process.exitCode;
     await Promise.all(outputs);
-    finish(websocket, exitStatus(exitCode, options.command));
+    finish(websocket, exitStatus(exitCode, options.command, websocket.protocol));
   } catch (error) {
     const { kind: _kind, apiVersion: _apiVersion, ...status } = statusOf(error).status;
     finish(websocket, status);
   }
 }
 
-function exitStatus(exitCode: number, command: readonly string[]): object {
+/** The two protocols take different ways through the real server, and come out with different words. */
+function exitStatus(exitCode: number, command: readonly string[], protocol: string): object {
   if (exitCode === 0) return { metadata: {}, status: 'Success' };
+  const words = protocol === EXEC_PROTOCOLS[0] ? `command terminated with exit code ${exitCode}` : `error executing command [${command.join(' ')}], exit code ${exitCode}`;
   return {
     metadata: {},
     status: 'Failure',
-    message: `command terminated with non-zero exit code: error executing command [${command.join(' ')}], exit code ${exitCode}`,
+    message: `command terminated with non-zero exit code: ${words}`,
     reason: 'NonZeroExitCode',
     details: { causes: [{ reason: 'ExitCode', message: String(exitCode) }] },
   };

@@ -109,7 +109,6 @@ function upgrade({ exec, request, socket, head, path, query }: Upgrade): void {
   const route = parseRoute(path);
   if (route?.subresource === undefined || route.name === undefined) throw badRequest('this path cannot be upgraded');
   if (route.subresource !== 'exec') throw notImplemented(`pods/${route.subresource}`);
-  if (request.headers.upgrade?.toLowerCase() !== 'websocket') throw badRequest(`unable to upgrade: ${request.headers.upgrade} is not served, use a WebSocket`);
   exec.upgrade(request, socket, head, { namespace: route.namespace, name: route.name }, query);
 }
 
