@@ -16,7 +16,13 @@ Works on the store that the environment names (BERTH_STORE, BERTH_DATA_DIR, GOOG
 A new key is printed once and can never be read again.`;
 
 export type KeysCommand =
-  | { readonly action: 'create'; readonly kind: KeyKind; readonly user: string | null; readonly name: string | null; readonly ttlMinutes: number | null }
+  | {
+      readonly action: 'create';
+      readonly kind: KeyKind;
+      readonly user: string | null;
+      readonly name: string | null;
+      readonly ttlMinutes: number | null;
+    }
   | { readonly action: 'list'; readonly user: string | null }
   | { readonly action: 'revoke'; readonly id: string }
   | { readonly action: 'help' };

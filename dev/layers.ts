@@ -28,8 +28,7 @@ export const LAYERS: readonly Layer[] = [
   { name: 'wiring', paths: ['shared/create-deps.ts', 'shared/create-services.ts'] },
   { name: 'functions', paths: ['functions/'] },
   { name: 'dev', paths: ['dev/'] },
-  { name: 'bench', paths: ['bench/'] },
-  { name: 'test', paths: ['test/'] },
+  { name: 'test and bench', paths: ['test/', 'bench/'] },
 ];
 
 /** Folders whose code may read `process.env`; everything else gets its configuration as arguments. */

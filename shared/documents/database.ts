@@ -8,11 +8,15 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from './port.ts';
 
-/** How long a write waits for a writer of another process, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000;
 
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
+
+export interface DatabaseOptions {
+  /** How long a write waits for a writer of another process, in milliseconds; 5 s where absent. The whole process waits with it. */
+  readonly busyTimeoutMs?: number;
+}
 
 export interface Database {
   readonly sql: DatabaseSync;
@@ -32,8 +36,8 @@ export interface Database {
  *
  * Throws `StoreError` `unavailable` where the file cannot be opened.
  */
-export function openDatabase(file: string): Database {
-  const sql = translated(() => open(file));
+export function openDatabase(file: string, { busyTimeoutMs = BUSY_TIMEOUT_MS }: DatabaseOptions = {}): Database {
+  const sql = translated(() => open(file, busyTimeoutMs));
   const listeners = new Set<() => void>();
   return {
     sql,
@@ -52,14 +56,14 @@ export function openDatabase(file: string): Database {
   };
 }
 
-function open(file: string): DatabaseSync {
+function open(file: string, timeout: number): DatabaseSync {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   // SQLite gives its -wal and -shm files the mode of the main file, so that has to be right before it is opened.
   closeSync(openSync(file, 'a', 0o600));
   chmodSync(file, 0o600);
-  const sql = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
+  const sql = new DatabaseSync(file, { timeout });
   try {
-    patiently(() => sql.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL'));
+    patiently(timeout, () => sql.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL'));
     return sql;
   } catch (error) {
     sql.close();
@@ -68,8 +72,8 @@ function open(file: string): DatabaseSync {
 }
 
 /** The change to WAL does not wait for its lock as other statements do, and processes that start together all ask for it. */
-function patiently(work: () => void): void {
-  const end = Date.now() + BUSY_TIMEOUT_MS;
+function patiently(timeout: number, work: () => void): void {
+  const end = Date.now() + timeout;
   for (;;) {
     try {
       work();

@@ -20,10 +20,20 @@ function entry(status: number, title: string, retryable: boolean, remediation: s
 export const catalog = {
   bad_request: entry(400, 'The request cannot be read', false, 'Send a valid HTTP request.'),
   invalid_json: entry(400, 'The body is not JSON', false, 'Send a JSON object as UTF-8 with content-type application/json.'),
-  invalid_cursor: entry(400, 'The cursor is not valid', false, 'Use next_cursor of the page before with the same filters, or leave cursor out.'),
+  invalid_cursor: entry(
+    400,
+    'The cursor is not valid',
+    false,
+    'Use next_cursor of the page before with the same filters, or leave cursor out.',
+  ),
   unauthenticated: entry(401, 'No valid credentials', false, 'Send a key as X-API-Key or Authorization: Bearer.'),
   forbidden: entry(403, 'Not allowed', false, 'Use a key that has this right.'),
-  quota_exceeded: entry(403, 'A limit of the user is reached', false, 'End something that counts towards the limit, ask for less, or have the limit raised.'),
+  quota_exceeded: entry(
+    403,
+    'A limit of the user is reached',
+    false,
+    'End something that counts towards the limit, ask for less, or have the limit raised.',
+  ),
   not_found: entry(404, 'Not found', false, 'Check the id and the path.'),
   method_not_allowed: entry(405, 'The method is not allowed here', false, 'See /openapi.json for the methods of this path.'),
   invalid_state: entry(409, "The session's state does not allow this", false, 'Read the session and act on its status.'),

@@ -13,9 +13,15 @@ interface Translation {
   readonly detail: string;
 }
 
-const internal: Translation = { code: 'internal', detail: 'An error that nobody expected. Nothing more is known here; the log has the rest.' };
+const internal: Translation = {
+  code: 'internal',
+  detail: 'An error that nobody expected. Nothing more is known here; the log has the rest.',
+};
 const changed: Translation = { code: 'conflict', detail: 'What the request is about was changed by another request meanwhile.' };
-const storeAway: Translation = { code: 'store_unavailable', detail: 'The document store could not be reached, or was too busy with the same documents.' };
+const storeAway: Translation = {
+  code: 'store_unavailable',
+  detail: 'The document store could not be reached, or was too busy with the same documents.',
+};
 
 // A domain that expects `already_exists` or `conflict` has its own words for it; what arrives here was not expected, only raced.
 const storeErrors: Readonly<Record<StoreErrorCode, Translation>> = {

@@ -62,7 +62,10 @@ function answerError(c: Context<AppEnv>, thrown: unknown): Response {
   const error = errorOf(thrown);
   const problem = renderProblem(error, c.var.requestId);
   if (problem.status >= 500 && error.code !== 'not_implemented') {
-    c.var.log.log(error.code === 'internal' ? 'error' : 'warn', `${c.req.method} failed: ${error.detail}`, { action: 'request_failed', error: thrown });
+    c.var.log.log(error.code === 'internal' ? 'error' : 'warn', `${c.req.method} failed: ${error.detail}`, {
+      action: 'request_failed',
+      error: thrown,
+    });
   }
   return c.body(problem.body, problem.status as ContentfulStatusCode, problem.headers);
 }

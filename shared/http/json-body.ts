@@ -32,12 +32,17 @@ export function readJsonBody(maxBytes: number = bounds.bodyBytes): MiddlewareHan
 /** A body without a type is taken for JSON: there is nothing else it could be. */
 function assertJsonType(contentType: string | undefined): void {
   if (contentType === undefined) return;
-  const [type = '', ...parameters] = contentType.toLowerCase().split(';').map((part) => part.trim());
+  const [type = '', ...parameters] = contentType
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim());
   const charset = parameters.find((parameter) => parameter.startsWith('charset='));
   const utf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset);
   if (/^application\/([\w.-]+\+)?json$/.test(type) && utf8) return;
   const message = 'must be application/json in UTF-8';
-  throw new AppError('validation_failed', `The body cannot be read: its content-type ${message}.`, { errors: [{ path: 'content-type', message }] });
+  throw new AppError('validation_failed', `The body cannot be read: its content-type ${message}.`, {
+    errors: [{ path: 'content-type', message }],
+  });
 }
 
 async function readBounded(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<Uint8Array> {

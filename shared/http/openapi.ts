@@ -27,7 +27,14 @@ export function openApiDocument() {
   const { openAPIRegistry, getOpenAPI31Document } = new OpenAPIHono();
   openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'apiKey', in: 'header', name: 'X-API-Key' });
   openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
-  const groups: readonly Readonly<Record<string, RouteConfig>>[] = [sessionRoutes, executionRoutes, namespaceRoutes, templateRoutes, keyRoutes, serviceRoutes];
+  const groups: readonly Readonly<Record<string, RouteConfig>>[] = [
+    sessionRoutes,
+    executionRoutes,
+    namespaceRoutes,
+    templateRoutes,
+    keyRoutes,
+    serviceRoutes,
+  ];
   for (const route of [...groups.flatMap((group) => Object.values(group)), ...notBuiltRoutes]) {
     openAPIRegistry.registerPath(withoutMiddleware(route));
   }

@@ -40,12 +40,20 @@ export const pageQuery = {
 };
 
 /** `name:value`, as in `?label=team:a`. */
-const label = z.string().max(130).regex(/^[^:]+:/, 'must be name:value, such as team:a');
+const label = z
+  .string()
+  .max(130)
+  .regex(/^[^:]+:/, 'must be name:value, such as team:a');
 
 export const labelQuery = z
   .union([label, z.array(label).max(bounds.labels)])
   .optional()
-  .openapi({ type: 'array', items: { type: 'string' }, description: 'Only those with this label, written `name:value`. May be repeated; all must match.', example: ['team:a'] });
+  .openapi({
+    type: 'array',
+    items: { type: 'string' },
+    description: 'Only those with this label, written `name:value`. May be repeated; all must match.',
+    example: ['team:a'],
+  });
 
 export function parseLabels(given: string | readonly string[] | undefined): Record<string, string> {
   const pairs = typeof given === 'string' ? [given] : (given ?? []);
@@ -57,5 +65,7 @@ export const idempotencyHeader = z.object({
     .string()
     .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible ASCII characters')
     .optional()
-    .openapi({ description: 'Makes a repeated request answer what the first one did, for 24 hours. Another body with the same key is refused.' }),
+    .openapi({
+      description: 'Makes a repeated request answer what the first one did, for 24 hours. Another body with the same key is refused.',
+    }),
 });

@@ -24,7 +24,10 @@ export const sessionSchema = z
     project_id: z.string().nullable(),
     conversation_id: z.string().nullable(),
     status: z.enum(sessionStatuses),
-    reason: z.string().nullable().openapi({ description: 'Why it has this status: `<code>: <words>`.', example: 'ErrImagePull: no such image' }),
+    reason: z
+      .string()
+      .nullable()
+      .openapi({ description: 'Why it has this status: `<code>: <words>`.', example: 'ErrImagePull: no such image' }),
     websocket: z.string().openapi({ description: 'Absolute URL of the command protocol.' }),
     created_at: time,
     updated_at: time,

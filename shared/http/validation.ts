@@ -16,7 +16,8 @@ const LONGEST_PATH = 200;
 export function validationError(where: string, issues: readonly Issue[]): AppError {
   const errors = issues.flatMap((issue) => fieldErrors(issue, [])).slice(0, MOST_ERRORS);
   const first = errors[0];
-  const detail = first === undefined ? `${where} is not valid.` : `${where} is not valid: ${[first.path, first.message].filter(Boolean).join(': ')}.`;
+  const detail =
+    first === undefined ? `${where} is not valid.` : `${where} is not valid: ${[first.path, first.message].filter(Boolean).join(': ')}.`;
   return new AppError('validation_failed', detail, { errors });
 }
 
@@ -56,6 +57,8 @@ function article(type: string): string {
 
 /** As a caller would write it: `env.A-B`, `argv[3]`. */
 function formatPath(path: readonly PropertyKey[]): string {
-  const text = path.map((part, index) => (typeof part === 'number' ? `[${String(part)}]` : `${index === 0 ? '' : '.'}${String(part)}`)).join('');
+  const text = path
+    .map((part, index) => (typeof part === 'number' ? `[${String(part)}]` : `${index === 0 ? '' : '.'}${String(part)}`))
+    .join('');
   return text.length > LONGEST_PATH ? `${text.slice(0, LONGEST_PATH)}…` : text;
 }

@@ -63,7 +63,7 @@ export function createTransport(endpoint: ClusterEndpoint, options: TransportOpt
     });
     const answer = await send(`${endpoint.server}${path}`, {
       dispatcher,
-      method: method as Dispatcher.HttpMethod,
+      method,
       headers: { 'user-agent': 'berth', ...headers, ...credentials },
       bodyTimeout: silenceMs,
       ...(body !== undefined && { body }),

@@ -18,7 +18,9 @@ export function formatJson(event: LogEvent, project?: string): string {
     time: event.time.toISOString(),
     message: event.message,
     ...fields,
-    ...(typeof trace === 'string' ? { 'logging.googleapis.com/trace': project === undefined ? trace : `projects/${project}/traces/${trace}` } : {}),
+    ...(typeof trace === 'string'
+      ? { 'logging.googleapis.com/trace': project === undefined ? trace : `projects/${project}/traces/${trace}` }
+      : {}),
     ...(span === undefined ? {} : { 'logging.googleapis.com/spanId': span }),
     ...errorFields(event.error),
   };

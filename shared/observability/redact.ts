@@ -6,7 +6,8 @@
 const MASK = '[secret]';
 const DEEPEST = 6;
 
-const secretName = /^(authorization|proxy-authorization|cookie|set-cookie|x-api-key|api[-_]?key|secret|.*_secret|secret_hash|token|.*[-_]token|ticket|password|env)$/i;
+const secretName =
+  /^(authorization|proxy-authorization|cookie|set-cookie|x-api-key|api[-_]?key|secret|.*_secret|secret_hash|token|.*[-_]token|ticket|password|env)$/i;
 /** Our own keys (`shared/auth/keys.ts`), whose first part is harmless. */
 const keyInText = /(berth_[0-9a-z]{26}_)[A-Za-z0-9_-]+/g;
 const bearer = /\b(Bearer +)[A-Za-z0-9._~+/=-]+/gi;
@@ -26,9 +27,7 @@ export function redact(value: unknown, depth = 0): unknown {
   if (depth >= DEEPEST) return '[deeper]';
   if (Array.isArray(value)) return value.map((item) => redact(item, depth + 1));
   if (hasJson(value)) return redact(value.toJSON(), depth + 1);
-  return Object.fromEntries(
-    Object.entries(value).map(([name, item]) => [name, secretName.test(name) ? MASK : redact(item, depth + 1)]),
-  );
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, secretName.test(name) ? MASK : redact(item, depth + 1)]));
 }
 
 function hasJson(value: object): value is { toJSON(): unknown } {

@@ -79,8 +79,7 @@ class SqliteQueue implements LocalQueue {
   async enqueue(task: Task): Promise<'enqueued' | 'duplicate'> {
     const now = this.#now();
     const body = encodeTask(task, new Date(now));
-    const due = Math.max(now, task.scheduleTime?.getTime() ?? now);
-    const inserted = translated(() => this.#rows.insert(task, body, due));
+    const inserted = translated(() => this.#rows.insert(task, body, task.scheduleTime?.getTime() ?? now));
     this.#wakeIn(0);
     return inserted ? 'enqueued' : 'duplicate';
   }

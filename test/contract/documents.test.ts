@@ -122,7 +122,7 @@ describe.each(implementations)('single documents on $name', ({ start, missing })
     await expect(store.update(keyIn(collection, 'grows'), over, version)).rejects.toMatchObject(refusal('too_large'));
   });
 
-  it.each(['', '.', '..', 'a/b', 'a b', 'ü', '__a__', 'x'.repeat(201)])('refuses the id %j', async (id) => {
+  it.each([['empty', ''], ['.', '.'], ['..', '..'], ['with a slash', 'a/b'], ['with a space', 'a b'], ['beyond ASCII', 'ü'], ['__reserved__', '__a__'], ['too long', 'x'.repeat(201)]])('refuses an id that is %s', async (_what, id) => {
     const key = keyIn('things', id);
     const refused = refusal('invalid_argument');
     await expect(store.get(key)).rejects.toMatchObject(refused);
@@ -131,13 +131,13 @@ describe.each(implementations)('single documents on $name', ({ start, missing })
     await expect(store.transact([key], () => ({ writes: [], result: 1 }))).rejects.toMatchObject(refused);
   });
 
-  it.each(['a', '...', 'A-b_c.d:e@f', 'x'.repeat(200)])('takes the id %j', async (id) => {
+  it.each([['of one character', 'a'], ['of dots', '...'], ['of every kind of character', 'A-b_c.d:e@f'], ['of 200 characters', 'x'.repeat(200)]])('takes an id %s', async (_what, id) => {
     const collection = freshCollection();
     await store.create(keyIn(collection, id), { id });
     expect((await store.query(collection, { limit: 1 })).documents[0]?.key).toEqual({ collection, id });
   });
 
-  it.each(['', 'a/b', '1a', "a'b", 'a.b', 'x'.repeat(64)])('refuses the collection %j', async (collection) => {
+  it.each([['empty', ''], ['with a slash', 'a/b'], ['led by a digit', '1a'], ['with a quote', "a'b"], ['with a dot', 'a.b'], ['too long', 'x'.repeat(64)]])('refuses a collection that is %s', async (_what, collection) => {
     await expect(store.create(keyIn(collection, 'a'), {})).rejects.toMatchObject(refusal('invalid_argument'));
     await expect(store.query(collection, { limit: 1 })).rejects.toMatchObject(refusal('invalid_argument'));
   });

@@ -24,12 +24,13 @@ async function all<T extends object>(deps: Deps, collection: string): Promise<re
 export async function disagreements(deps: Deps): Promise<readonly string[]> {
   const { core } = await deps.kubernetes();
   const selector = `${labels.installation}=${deps.installation}`;
-  const [sessions, users, namespaces, podList, namespaceList] = await Promise.all([
+  const [sessions, users, namespaces, podList, namespaceList, secretList] = await Promise.all([
     all<SessionDocument>(deps, 'sessions'),
     all<UserDocument>(deps, 'users'),
     all<NamespaceDocument>(deps, 'namespaces'),
     core.listPodForAllNamespaces({ labelSelector: selector }),
     core.listNamespace({ labelSelector: selector }),
+    core.listSecretForAllNamespaces({ labelSelector: selector }),
   ]);
   const pods = new Map<string, V1Pod>(podList.items.map((pod) => [pod.metadata?.labels?.[labels.session] ?? '', pod]));
   const differences: string[] = [];
@@ -39,6 +40,11 @@ export async function disagreements(deps: Deps): Promise<readonly string[]> {
     const pod = pods.get(session.id);
     if (session.status === 'running' && pod?.metadata?.uid !== session.pod_uid) differences.push(`${session.id} runs without its pod`);
     if (session.status !== 'running' && pod !== undefined) differences.push(`${session.id} is ${session.status} and has a pod`);
+  }
+  const ended = new Set(sessions.filter((session) => session.status === 'terminated').map((session) => session.id));
+  for (const secret of secretList.items) {
+    const id = secret.metadata?.labels?.[labels.session] ?? '';
+    if (ended.has(id)) differences.push(`the Secret of ${id} outlived it`);
   }
   const known = new Set(sessions.map((session) => session.id));
   for (const id of pods.keys()) if (!known.has(id)) differences.push(`the pod of ${id} belongs to no session`);

@@ -27,17 +27,26 @@ export function fakeServices(replaced: Partial<Services> = {}): { readonly servi
   const calls: ServiceCall[] = [];
   const plausible: Services = {
     createSession: (caller, request) =>
-      Promise.resolve({ session: sessionDocument({ user: request.user ?? userOf(caller), labels: request.labels ?? {} }), replayed: false }),
+      Promise.resolve({
+        session: sessionDocument({ user: request.user ?? userOf(caller), labels: request.labels ?? {} }),
+        replayed: false,
+      }),
     getSession: (_caller, id) =>
-      id === sessionDocument().id ? Promise.resolve(sessionDocument()) : Promise.reject(new AppError('not_found', `There is no session "${id}".`)),
+      id === sessionDocument().id
+        ? Promise.resolve(sessionDocument())
+        : Promise.reject(new AppError('not_found', `There is no session "${id}".`)),
     listSessions: () => Promise.resolve({ sessions: [sessionDocument()], nextCursor: 'next' }),
     deleteSession: () => Promise.resolve(),
     sessionEvents: () =>
-      Promise.resolve([{ at: '2026-03-01T11:59:00.000Z', source: 'berth', type: 'normal', reason: 'created', message: 'created', count: 1 }]),
+      Promise.resolve([
+        { at: '2026-03-01T11:59:00.000Z', source: 'berth', type: 'normal', reason: 'created', message: 'created', count: 1 },
+      ]),
     sessionLogs: () => Promise.resolve('<b>line</b>\n'),
     execute: () => Promise.resolve(execution),
     listNamespaces: () =>
-      Promise.resolve([{ namespace: 'demo', owner: 'alice', k8s_namespace: 'berth-demo', sessions: 2, created_at: '2026-03-01T11:59:00.000Z' }]),
+      Promise.resolve([
+        { namespace: 'demo', owner: 'alice', k8s_namespace: 'berth-demo', sessions: 2, created_at: '2026-03-01T11:59:00.000Z' },
+      ]),
     deleteNamespace: () => Promise.resolve(),
     listTemplates: () => Promise.resolve(builtInTemplates),
     runTask: () => Promise.resolve(),

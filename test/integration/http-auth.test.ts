@@ -15,7 +15,10 @@ beforeAll(async () => {
 });
 afterAll(async () => server.stop());
 
-async function get(path: string, headers: Record<string, string>): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }> {
+async function get(
+  path: string,
+  headers: Record<string, string>,
+): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }> {
   const response = await fetch(`${server.origin}${path}`, { headers });
   return { status: response.status, body: (await response.json()) as Record<string, unknown>, headers: response.headers };
 }
@@ -46,7 +49,9 @@ describe('a key', () => {
     const key = await server.newKey('user', 'alice');
     const wrong = `${key.slice(0, -1)}${key.endsWith('A') ? 'B' : 'A'}`;
     const unknown = `berth_${newId()}_${'A'.repeat(43)}`;
-    const answers = await Promise.all([wrong, unknown, 'berth_x_y', `${key}x`, 'nonsense'].map((text) => get('/v1/me', { 'x-api-key': text })));
+    const answers = await Promise.all(
+      [wrong, unknown, 'berth_x_y', `${key}x`, 'nonsense'].map((text) => get('/v1/me', { 'x-api-key': text })),
+    );
     for (const { status, body, headers } of answers) {
       expect(status).toBe(401);
       expect(body).toMatchObject({ code: 'unauthenticated', detail: 'The key is not valid.' });
@@ -56,7 +61,10 @@ describe('a key', () => {
 
   it('must be there', async () => {
     for (const headers of [{}, { 'x-api-key': '' }, { authorization: 'Basic YTpi' }, { authorization: 'Bearer' }]) {
-      expect(await get('/v1/me', headers)).toMatchObject({ status: 401, body: { code: 'unauthenticated', detail: 'The request has no key.' } });
+      expect(await get('/v1/me', headers)).toMatchObject({
+        status: 401,
+        body: { code: 'unauthenticated', detail: 'The request has no key.' },
+      });
     }
   });
 
@@ -64,7 +72,10 @@ describe('a key', () => {
     const key = await server.newKey('user', 'alice', later(60_000));
     expect((await get('/v1/me', { 'x-api-key': key })).status).toBe(200);
     pass(60_000);
-    expect(await get('/v1/me', { 'x-api-key': key })).toMatchObject({ status: 401, body: { detail: expect.stringContaining('expired') as string } });
+    expect(await get('/v1/me', { 'x-api-key': key })).toMatchObject({
+      status: 401,
+      body: { detail: expect.stringContaining('expired') as string },
+    });
   });
 
   it('stops at once where it was revoked, and within five seconds where another instance revoked it', async () => {
@@ -99,7 +110,10 @@ describe('a key', () => {
     const away = await startServer(
       (deps) => createApiApp(deps, services),
       {},
-      (deps) => ({ ...deps, store: { ...deps.store, get: () => Promise.reject(new StoreError('unavailable', 'connect ECONNREFUSED 10.0.0.9:443')) } }),
+      (deps) => ({
+        ...deps,
+        store: { ...deps.store, get: () => Promise.reject(new StoreError('unavailable', 'connect ECONNREFUSED 10.0.0.9:443')) },
+      }),
     );
     try {
       const response = await fetch(`${away.origin}/v1/me`, { headers: { 'x-api-key': `berth_${newId()}_${'A'.repeat(43)}` } });
@@ -118,7 +132,13 @@ describe('making keys', () => {
     const alice = await server.newKey('user', 'alice');
     const made = await send('POST', '/v1/keys', alice, { name: 'laptop', ttl_minutes: 10 });
     expect(made.status).toBe(201);
-    expect(made.body).toMatchObject({ kind: 'user', user: 'alice', name: 'laptop', expires_at: later(600_000).toISOString(), revoked_at: null });
+    expect(made.body).toMatchObject({
+      kind: 'user',
+      user: 'alice',
+      name: 'laptop',
+      expires_at: later(600_000).toISOString(),
+      revoked_at: null,
+    });
     const key = String(made.body['key']);
     expect((await get('/v1/me', { 'x-api-key': key })).body).toMatchObject({ user: 'alice', key_name: 'laptop' });
     const { body } = await send('GET', '/v1/keys?limit=200', alice);
@@ -149,7 +169,10 @@ describe('making keys', () => {
   it('cannot make a key that outlives the one it was made with', async () => {
     const lent = await server.newKey('user', 'alice', later(3_600_000));
     expect((await send('POST', '/v1/keys', lent, {})).body['expires_at']).toBe(later(3_600_000).toISOString());
-    expect(await send('POST', '/v1/keys', lent, { ttl_minutes: 61 })).toMatchObject({ status: 422, body: { errors: [{ path: 'expires_at' }] } });
+    expect(await send('POST', '/v1/keys', lent, { ttl_minutes: 61 })).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: 'expires_at' }] },
+    });
   });
 
   it('refuses what makes no sense', async () => {
@@ -164,7 +187,10 @@ describe('making keys', () => {
       [{ kind: 'service', secret: 'x' }, 'secret'],
     ];
     for (const [body, path] of cases) {
-      expect(await send('POST', '/v1/keys', admin, body)).toMatchObject({ status: 422, body: { code: 'validation_failed', errors: [{ path }] } });
+      expect(await send('POST', '/v1/keys', admin, body)).toMatchObject({
+        status: 422,
+        body: { code: 'validation_failed', errors: [{ path }] },
+      });
     }
   });
 });
@@ -173,7 +199,9 @@ describe('other users’ keys', () => {
   it('are not listed and cannot be revoked: for others they do not exist', async () => {
     const [alice, bob] = [await server.newKey('user', 'alice'), await server.newKey('user', 'bob')];
     const { key: powerful } = await createKey({ ...server.deps }, { kind: 'admin', user: 'alice', name: null, expiresAt: null });
-    const ids = ((await send('GET', '/v1/keys?limit=200', alice)).body['keys'] as { user: string; kind: string }[]).map(({ user, kind }) => `${kind} ${user}`);
+    const ids = ((await send('GET', '/v1/keys?limit=200', alice)).body['keys'] as { user: string; kind: string }[]).map(
+      ({ user, kind }) => `${kind} ${user}`,
+    );
     expect(new Set(ids)).toEqual(new Set(['user alice']));
     for (const foreign of [bob, powerful.reveal()]) {
       expect(await send('DELETE', `/v1/keys/${foreign.split('_')[1]}`, alice)).toMatchObject({ status: 404, body: { code: 'not_found' } });

@@ -26,7 +26,10 @@ interface Problem {
 }
 
 async function send(path: string, options: RequestInit = {}): Promise<{ readonly response: Response; readonly problem: Problem }> {
-  const response = await fetch(`${server.origin}${path}`, { ...options, headers: { 'x-api-key': key, 'content-type': 'application/json', ...options.headers } });
+  const response = await fetch(`${server.origin}${path}`, {
+    ...options,
+    headers: { 'x-api-key': key, 'content-type': 'application/json', ...options.headers },
+  });
   return { response, problem: (await response.json()) as Problem };
 }
 
@@ -108,7 +111,10 @@ describe('a body that is wrong', () => {
   }
 
   it('is refused where it says that it is something else than JSON', async () => {
-    const form = await refusal('/v1/sessions', { ...post('template=python'), headers: { 'content-type': 'application/x-www-form-urlencoded' } });
+    const form = await refusal('/v1/sessions', {
+      ...post('template=python'),
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    });
     expect(form).toMatchObject({ code: 'validation_failed', errors: [{ path: 'content-type' }] });
     const latin = await refusal('/v1/sessions', { ...post('{}'), headers: { 'content-type': 'application/json; charset=latin1' } });
     expect(latin).toMatchObject({ code: 'validation_failed', errors: [{ path: 'content-type' }] });
@@ -129,17 +135,23 @@ describe('a body that is too large', () => {
   });
 
   it('is refused by its announced length before any of it was sent', async () => {
-    const answer = await rawAnswer(`POST /v1/sessions HTTP/1.1\r\nhost: b\r\nx-api-key: ${key}\r\ncontent-type: application/json\r\ncontent-length: 2097152\r\n\r\n`);
+    const answer = await rawAnswer(
+      `POST /v1/sessions HTTP/1.1\r\nhost: b\r\nx-api-key: ${key}\r\ncontent-type: application/json\r\ncontent-length: 2097152\r\n\r\n`,
+    );
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
   });
 
   it('is refused when a body of no announced length has grown too large', async () => {
     const chunk = 'x'.repeat(64 * 1024);
     const status = await new Promise<number | undefined>((resolve, reject) => {
-      const request = httpRequest(`${server.origin}/v1/sessions`, { method: 'POST', headers: { 'x-api-key': key, 'content-type': 'application/json' } }, (response) => {
-        resolve(response.statusCode);
-        response.resume();
-      });
+      const request = httpRequest(
+        `${server.origin}/v1/sessions`,
+        { method: 'POST', headers: { 'x-api-key': key, 'content-type': 'application/json' } },
+        (response) => {
+          resolve(response.statusCode);
+          response.resume();
+        },
+      );
       request.on('error', reject);
       for (let sent = 0; sent < 24; sent += 1) request.write(chunk);
       // Never ended: the answer must not wait for it.
@@ -148,7 +160,9 @@ describe('a body that is too large', () => {
   });
 
   it('is not waited for where the key is wrong', async () => {
-    const answer = await rawAnswer(`POST /v1/sessions HTTP/1.1\r\nhost: b\r\nx-api-key: wrong\r\ncontent-type: application/json\r\ncontent-length: 2097152\r\n\r\n`);
+    const answer = await rawAnswer(
+      `POST /v1/sessions HTTP/1.1\r\nhost: b\r\nx-api-key: wrong\r\ncontent-type: application/json\r\ncontent-length: 2097152\r\n\r\n`,
+    );
     expect(answer).toMatch(/^HTTP\/1\.1 401 /);
     expect(answer).toContain('application/problem+json');
   });
@@ -196,7 +210,16 @@ describe('a path, query or header that is wrong', () => {
   });
 
   it('is 404 as a problem for every unknown path, also those that the framework keeps for itself', async () => {
-    for (const path of ['/v2', '/favicon.ico', '/robots.txt', '/v1/nothing', '/v1/sessions/', '/%ff%', '/docs/../../package.json', '/docs/..%2fpackage.json']) {
+    for (const path of [
+      '/v2',
+      '/favicon.ico',
+      '/robots.txt',
+      '/v1/nothing',
+      '/v1/sessions/',
+      '/%ff%',
+      '/docs/../../package.json',
+      '/docs/..%2fpackage.json',
+    ]) {
       expect(await refusal(path)).toMatchObject({ code: 'not_found' });
     }
   });

@@ -38,8 +38,14 @@ describe('the tasks unit', () => {
 
   it('refuses everybody else before it reads the body', async () => {
     calls.length = 0;
-    for (const headers of [{}, { [internalSecretHeader]: `${secret}x` }, { [internalSecretHeader]: '' }, { 'x-api-key': secret }]) {
-      const response = await deliver('provision', headers as Record<string, string>, 'not json');
+    const strangers: readonly Record<string, string>[] = [
+      {},
+      { [internalSecretHeader]: `${secret}x` },
+      { [internalSecretHeader]: '' },
+      { 'x-api-key': secret },
+    ];
+    for (const headers of strangers) {
+      const response = await deliver('provision', headers, 'not json');
       expect(response.status).toBe(401);
       expect(response.headers.get('content-type')).toBe('application/problem+json');
     }

@@ -3,7 +3,21 @@
  *
  * @module
  */
-import type { KubernetesObject, V1Container, V1Namespace, V1NetworkPolicy, V1PersistentVolumeClaim, V1Pod, V1PodSpec, V1Probe, V1ResourceQuota, V1Secret, V1StorageClass, V1Toleration, V1Volume } from '@kubernetes/client-node';
+import type {
+  KubernetesObject,
+  V1Container,
+  V1Namespace,
+  V1NetworkPolicy,
+  V1PersistentVolumeClaim,
+  V1Pod,
+  V1PodSpec,
+  V1Probe,
+  V1ResourceQuota,
+  V1Secret,
+  V1StorageClass,
+  V1Toleration,
+  V1Volume,
+} from '@kubernetes/client-node';
 import type { LimitRange, Quantities } from './limit-range.ts';
 import { formatQuantity, parseQuantity } from './quantity.ts';
 import type { Kind } from './resources.ts';
@@ -81,7 +95,8 @@ function beginPod(pod: V1Pod): void {
 function defaultTolerations(spec: V1PodSpec): void {
   const tolerations = spec.tolerations ?? [];
   for (const key of ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']) {
-    const tolerated = ({ key: own, effect }: V1Toleration): boolean => (own === undefined || own === key) && (effect === undefined || effect === 'NoExecute');
+    const tolerated = ({ key: own, effect }: V1Toleration): boolean =>
+      (own === undefined || own === key) && (effect === undefined || effect === 'NoExecute');
     if (!tolerations.some(tolerated)) tolerations.push({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 });
   }
   spec.tolerations = tolerations;
@@ -129,7 +144,12 @@ export function qosClass(spec: V1PodSpec): string {
   const compute = ['cpu', 'memory'];
   const named = (quantities: Quantities = {}): boolean => compute.some((name) => name in quantities);
   if (!containers.some(({ resources }) => named(resources?.limits) || named(resources?.requests))) return 'BestEffort';
-  const guaranteed = containers.every(({ resources }) => compute.every((name) => resources?.limits?.[name] !== undefined && (resources.requests?.[name] ?? resources.limits[name]) === resources.limits[name]));
+  const guaranteed = containers.every(({ resources }) =>
+    compute.every(
+      (name) =>
+        resources?.limits?.[name] !== undefined && (resources.requests?.[name] ?? resources.limits[name]) === resources.limits[name],
+    ),
+  );
   return guaranteed ? 'Guaranteed' : 'Burstable';
 }
 

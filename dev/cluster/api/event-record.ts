@@ -19,7 +19,10 @@ export interface EventRecord {
 /** The event's object. Its name is made of what makes two events the same, so that a repeated one is found by name. */
 export function describeEvent({ about, type, reason, message, component, now }: EventRecord): CoreV1Event {
   const { name = '', namespace, uid, resourceVersion } = about.metadata ?? {};
-  const identity = createHash('sha256').update(JSON.stringify([about.kind, uid, type, reason, message, component])).digest('hex').slice(0, 16);
+  const identity = createHash('sha256')
+    .update(JSON.stringify([about.kind, uid, type, reason, message, component]))
+    .digest('hex')
+    .slice(0, 16);
   return {
     metadata: { name: `${name}.${identity}`, namespace: namespace ?? 'default' },
     involvedObject: {

@@ -17,7 +17,8 @@ const MICRO_TIME = new Set(['eventTime', 'acquireTime', 'renewTime', 'lastObserv
  * out. Buffers and other classes do not occur.
  */
 export function toPlain(value: unknown, key = ''): unknown {
-  if (value instanceof Date) return MICRO_TIME.has(key) ? value.toISOString().replace('Z', '000Z') : value.toISOString().replace(/\.\d+Z$/, 'Z');
+  if (value instanceof Date)
+    return MICRO_TIME.has(key) ? value.toISOString().replace('Z', '000Z') : value.toISOString().replace(/\.\d+Z$/, 'Z');
   if (Array.isArray(value)) return value.map((item) => (item === undefined ? null : toPlain(item)));
   if (!isTree(value)) return value;
   const copy: Tree = {};
@@ -44,10 +45,13 @@ export function deepFreeze<T>(value: T): T {
 /** Equality of JSON, whatever the order of members. */
 export function deepEqual(left: unknown, right: unknown): boolean {
   if (left === right) return true;
-  if (Array.isArray(left)) return Array.isArray(right) && left.length === right.length && left.every((item, index) => deepEqual(item, right[index]));
+  if (Array.isArray(left))
+    return Array.isArray(right) && left.length === right.length && left.every((item, index) => deepEqual(item, right[index]));
   if (!isTree(left) || !isTree(right)) return false;
   const names = Object.keys(left);
-  return names.length === Object.keys(right).length && names.every((name) => Object.hasOwn(right, name) && deepEqual(left[name], right[name]));
+  return (
+    names.length === Object.keys(right).length && names.every((name) => Object.hasOwn(right, name) && deepEqual(left[name], right[name]))
+  );
 }
 
 /** The member at a dotted path without wildcards: `valueAt(pod, 'spec.nodeName')`. */

@@ -91,7 +91,9 @@ export class ObjectStore implements Objects {
   entries(kind: Kind, namespace?: string): readonly Entry[] {
     const collection = this.#collection(kind);
     const chosen = namespace === undefined ? [...collection.keys()].toSorted() : [namespace];
-    return chosen.flatMap((name) => [...(collection.get(name) ?? [])].toSorted(([left], [right]) => (left < right ? -1 : 1)).map(([, entry]) => entry));
+    return chosen.flatMap((name) =>
+      [...(collection.get(name) ?? [])].toSorted(([left], [right]) => (left < right ? -1 : 1)).map(([, entry]) => entry),
+    );
   }
 
   /** The same as it was at a revision, which is not below `oldestRevision`: later pages of a list show what the first one did. */
@@ -126,7 +128,12 @@ export class ObjectStore implements Objects {
     return makeEntry(kind, copy, this.#revision + 1);
   }
 
-  update<T extends KubernetesObject>(resource: Resource, namespace: string | undefined, name: string, change: (object: T) => void): T | undefined {
+  update<T extends KubernetesObject>(
+    resource: Resource,
+    namespace: string | undefined,
+    name: string,
+    change: (object: T) => void,
+  ): T | undefined {
     const kind = kindOf(resource);
     const current = this.entry(kind, namespace, name);
     if (current === undefined) return undefined;
@@ -148,8 +155,14 @@ export class ObjectStore implements Objects {
   /** What `replace` would store: `current` itself where nothing differs. Identity and times of the object cannot be changed. */
   prepareReplacement(kind: Kind, current: Entry, object: KubernetesObject): Entry {
     const { namespace, name, uid, creationTimestamp, generation, resourceVersion } = current.object.metadata;
-    const kept = Object.fromEntries(Object.entries({ namespace, name, uid, creationTimestamp, resourceVersion }).filter(([, value]) => value !== undefined));
-    const next = makeEntry(kind, { ...object, metadata: { ...object.metadata, ...kept, ...(generation !== undefined && { generation }) } }, this.#revision + 1);
+    const kept = Object.fromEntries(
+      Object.entries({ namespace, name, uid, creationTimestamp, resourceVersion }).filter(([, value]) => value !== undefined),
+    );
+    const next = makeEntry(
+      kind,
+      { ...object, metadata: { ...object.metadata, ...kept, ...(generation !== undefined && { generation }) } },
+      this.#revision + 1,
+    );
     if (deepEqual({ ...next.object, metadata: { ...next.object.metadata, resourceVersion } }, current.object)) return current;
     const ended = next.object.metadata.deletionTimestamp !== current.object.metadata.deletionTimestamp;
     if (generation === undefined || (!ended && deepEqual(desired(next.object), desired(current.object)))) return next;
@@ -210,7 +223,14 @@ export class ObjectStore implements Objects {
     const { namespace = '', name = '' } = entry.object.metadata;
     this.#persistence.put({ resource: `${kind.group}/${kind.plural}`, namespace, name, body: entry.body }, entry.revision);
     this.#file(kind, namespace, name, entry);
-    this.#announce({ type: previous === undefined ? 'ADDED' : 'MODIFIED', kind, key: entryKey(entry), revision: entry.revision, entry, previous });
+    this.#announce({
+      type: previous === undefined ? 'ADDED' : 'MODIFIED',
+      kind,
+      key: entryKey(entry),
+      revision: entry.revision,
+      entry,
+      previous,
+    });
     return entry;
   }
 
@@ -256,7 +276,12 @@ export function openObjects(file: string, options: StoreOptions = {}): ObjectSto
 function isReleased(kind: Kind, object: KubernetesObject): boolean {
   const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata ?? {};
   const held = kind.plural === 'namespaces' ? valueAt(object, 'spec.finalizers') : [];
-  return deletionTimestamp !== undefined && deletionGracePeriodSeconds === 0 && finalizers.length === 0 && !(Array.isArray(held) && held.length > 0);
+  return (
+    deletionTimestamp !== undefined &&
+    deletionGracePeriodSeconds === 0 &&
+    finalizers.length === 0 &&
+    !(Array.isArray(held) && held.length > 0)
+  );
 }
 
 /** What `generation` counts the changes of: the spec, without the node that a scheduler binds a pod to. */

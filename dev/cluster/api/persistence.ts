@@ -38,13 +38,22 @@ export function openPersistence(file: string): Persistence {
   database.exec('PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;');
   database.exec(SCHEMA);
   const all = database.prepare('SELECT resource, namespace, name, body FROM objects');
-  const highest = database.prepare('SELECT max((SELECT revision FROM latest), coalesce((SELECT max(revision) FROM objects), 0)) AS revision');
+  const highest = database.prepare(
+    'SELECT max((SELECT revision FROM latest), coalesce((SELECT max(revision) FROM objects), 0)) AS revision',
+  );
   const put = database.prepare('INSERT OR REPLACE INTO objects (resource, namespace, name, revision, body) VALUES (?, ?, ?, ?, ?)');
   const drop = database.prepare('DELETE FROM objects WHERE resource = ? AND namespace = ? AND name = ?');
   const setLatest = database.prepare('UPDATE latest SET revision = ?');
   return {
     load() {
-      const rows = all.all().map((row) => ({ resource: String(row['resource']), namespace: String(row['namespace']), name: String(row['name']), body: String(row['body']) }));
+      const rows = all
+        .all()
+        .map((row) => ({
+          resource: String(row['resource']),
+          namespace: String(row['namespace']),
+          name: String(row['name']),
+          body: String(row['body']),
+        }));
       return { revision: Number(highest.get()?.['revision']), rows };
     },
     put({ resource, namespace, name, body }, revision) {

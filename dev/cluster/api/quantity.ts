@@ -20,7 +20,9 @@ export const ZERO: Quantity = { nano: 0n, binary: false };
 
 /** Parses a quantity, written as a string or (as YAML has it) a number. `undefined` where it is not one. Finer than nano rounds up. */
 export function parseQuantity(value: unknown): Quantity | undefined {
-  const match = /^([+-]?)(\d*)(?:\.(\d*))?([eE][+-]?\d+|[numkMGTPE]|[KMGTPE]i)?$/.exec(typeof value === 'number' ? String(value) : typeofString(value));
+  const match = /^([+-]?)(\d*)(?:\.(\d*))?([eE][+-]?\d+|[numkMGTPE]|[KMGTPE]i)?$/.exec(
+    typeof value === 'number' ? String(value) : typeofString(value),
+  );
   if (match === null) return undefined;
   const [, sign, whole = '', fraction = '', suffix = ''] = match;
   if (whole === '' && fraction === '') return undefined;

@@ -28,7 +28,14 @@ export interface Deleted {
  * Deletes or begins to delete. Throws 404, or 409 where a precondition fails. Repeating it is harmless; a shorter grace period than
  * before counts.
  */
-export function deleteObject(objects: ObjectStore, kind: Kind, namespace: string | undefined, name: string, options: DeleteOptions, now: Date): Deleted {
+export function deleteObject(
+  objects: ObjectStore,
+  kind: Kind,
+  namespace: string | undefined,
+  name: string,
+  options: DeleteOptions,
+  now: Date,
+): Deleted {
   const current = objects.entry(kind, namespace, name);
   if (current === undefined) throw notFound(kind, name);
   checkPreconditions(kind, name, current, options);
@@ -52,7 +59,8 @@ function marked(kind: Kind, object: KubernetesObject, options: DeleteOptions, no
   const copy = copyOf(object);
   const metadata = (copy.metadata ??= {});
   const before = metadata.deletionTimestamp === undefined ? undefined : (metadata.deletionGracePeriodSeconds ?? 0);
-  if (options.propagationPolicy === 'Foreground' && before === undefined) metadata.finalizers = [...(metadata.finalizers ?? []), 'foregroundDeletion'];
+  if (options.propagationPolicy === 'Foreground' && before === undefined)
+    metadata.finalizers = [...(metadata.finalizers ?? []), 'foregroundDeletion'];
   if (kind === namespaces) {
     metadata.deletionTimestamp ??= now;
     const namespace: V1Namespace = copy;
@@ -81,7 +89,8 @@ function orphanDependents(objects: ObjectStore, owner: KubernetesObject): void {
       const { ownerReferences, namespace, name = '' } = dependent.metadata ?? {};
       if (ownerReferences?.some((reference) => reference.uid === uid) !== true) continue;
       objects.update(kind, namespace, name, ({ metadata }) => {
-        if (metadata !== undefined) metadata.ownerReferences = (metadata.ownerReferences ?? []).filter((reference) => reference.uid !== uid);
+        if (metadata !== undefined)
+          metadata.ownerReferences = (metadata.ownerReferences ?? []).filter((reference) => reference.uid !== uid);
       });
     }
   }

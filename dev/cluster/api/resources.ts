@@ -32,7 +32,16 @@ type Options = Partial<Omit<Kind, keyof Resource | 'kind' | 'singular'>>;
 
 function define(groupVersion: string, plural: string, kind: string, options: Options = {}): Kind {
   const [version = '', group = ''] = groupVersion.split('/').toReversed();
-  const defaults = { shortNames: [], namespaced: true, verbs: ALL, subresources: [], labelName: false, generation: false, answersDeleted: false, selectable: [] };
+  const defaults = {
+    shortNames: [],
+    namespaced: true,
+    verbs: ALL,
+    subresources: [],
+    labelName: false,
+    generation: false,
+    answersDeleted: false,
+    selectable: [],
+  };
   return { ...defaults, ...options, group, version, plural, kind, singular: kind.toLowerCase() };
 }
 
@@ -60,14 +69,34 @@ export const pods = define('v1', 'pods', 'Pod', {
 });
 export const secrets = define('v1', 'secrets', 'Secret', { selectable: ['type'] });
 export const serviceAccounts = define('v1', 'serviceaccounts', 'ServiceAccount', { shortNames: ['sa'], answersDeleted: true });
-export const resourceQuotas = define('v1', 'resourcequotas', 'ResourceQuota', { shortNames: ['quota'], subresources: ['status'], answersDeleted: true });
+export const resourceQuotas = define('v1', 'resourcequotas', 'ResourceQuota', {
+  shortNames: ['quota'],
+  subresources: ['status'],
+  answersDeleted: true,
+});
 export const limitRanges = define('v1', 'limitranges', 'LimitRange', { shortNames: ['limits'] });
-export const claims = define('v1', 'persistentvolumeclaims', 'PersistentVolumeClaim', { shortNames: ['pvc'], subresources: ['status'], answersDeleted: true });
-export const volumes = define('v1', 'persistentvolumes', 'PersistentVolume', { shortNames: ['pv'], namespaced: false, verbs: READ, answersDeleted: true });
+export const claims = define('v1', 'persistentvolumeclaims', 'PersistentVolumeClaim', {
+  shortNames: ['pvc'],
+  subresources: ['status'],
+  answersDeleted: true,
+});
+export const volumes = define('v1', 'persistentvolumes', 'PersistentVolume', {
+  shortNames: ['pv'],
+  namespaced: false,
+  verbs: READ,
+  answersDeleted: true,
+});
 export const events = define('v1', 'events', 'Event', { shortNames: ['ev'], selectable: EVENT_FIELDS });
 export const nodes = define('v1', 'nodes', 'Node', { shortNames: ['no'], namespaced: false, verbs: READ });
-export const networkPolicies = define('networking.k8s.io/v1', 'networkpolicies', 'NetworkPolicy', { shortNames: ['netpol'], generation: true });
-export const storageClasses = define('storage.k8s.io/v1', 'storageclasses', 'StorageClass', { shortNames: ['sc'], namespaced: false, verbs: READ });
+export const networkPolicies = define('networking.k8s.io/v1', 'networkpolicies', 'NetworkPolicy', {
+  shortNames: ['netpol'],
+  generation: true,
+});
+export const storageClasses = define('storage.k8s.io/v1', 'storageclasses', 'StorageClass', {
+  shortNames: ['sc'],
+  namespaced: false,
+  verbs: READ,
+});
 
 export const kinds: readonly Kind[] = [
   namespaces,

@@ -64,7 +64,8 @@ function splitTerms(text: string): readonly string[] {
 function parseTerm(term: string): Requirement {
   const negated = /^\s*!/.test(term);
   const match = KEY.exec(negated ? term.replace('!', '') : term);
-  if (match?.[1] === undefined) throw badRequest(`unable to parse requirement: found '${term.trim()}', expected: !, identifier, or 'end of string'`);
+  if (match?.[1] === undefined)
+    throw badRequest(`unable to parse requirement: found '${term.trim()}', expected: !, identifier, or 'end of string'`);
   const key = match[1];
   const rest = (negated ? term.replace('!', '') : term).slice(match[0].length).trim();
   if (rest === '') return { key, operator: negated ? 'DoesNotExist' : 'Exists', values: [] };
@@ -78,7 +79,10 @@ function parseTerm(term: string): Requirement {
 function requirement(key: string, operator: Operator, values: readonly string[]): Requirement {
   const trimmed = values.map((value) => value.trim());
   const wrong = trimmed.find((value) => !VALUE.test(value) || value.length > 63);
-  if (wrong !== undefined) throw badRequest(`unable to parse requirement: values[0][${key}]: Invalid value: ${JSON.stringify(wrong)}: a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'`);
+  if (wrong !== undefined)
+    throw badRequest(
+      `unable to parse requirement: values[0][${key}]: Invalid value: ${JSON.stringify(wrong)}: a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'`,
+    );
   return { key, operator, values: trimmed };
 }
 

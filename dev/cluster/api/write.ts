@@ -38,7 +38,8 @@ export function createObject(objects: ObjectStore, target: Omit<Target, 'name' |
 
 function namespaceOf(object: KubernetesObject, namespace: string | undefined): string {
   const given = object.metadata?.namespace ?? '';
-  if (given !== '' && given !== namespace) throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  if (given !== '' && given !== namespace)
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   return namespace ?? '';
 }
 
@@ -47,7 +48,8 @@ export function updateObject(objects: ObjectStore, target: Target, body: unknown
   const { kind, name, namespace } = target;
   const next = structuredClone(decodeObject(kind, body));
   const current = objects.entry(kind, namespace, name);
-  if (next.metadata?.name !== name) throw badRequest(`the name of the object (${next.metadata?.name ?? ''}) does not match the name on the URL (${name})`);
+  if (next.metadata?.name !== name)
+    throw badRequest(`the name of the object (${next.metadata?.name ?? ''}) does not match the name on the URL (${name})`);
   if (current === undefined) throw notFound(kind, name);
   if (kind.namespaced) namespaceOf(next, namespace);
   return storeChange(objects, target, current, next);
@@ -69,7 +71,8 @@ export function patchObject(objects: ObjectStore, target: Target, contentType: s
   if (current === undefined) throw notFound(kind, name);
   const before: unknown = JSON.parse(entryJson(kind, current));
   const next = decodeObject(kind, apply(before, patch));
-  if (next.metadata?.name !== name) throw badRequest(`the name of the object (${next.metadata?.name ?? ''}) does not match the name on the URL (${name})`);
+  if (next.metadata?.name !== name)
+    throw badRequest(`the name of the object (${next.metadata?.name ?? ''}) does not match the name on the URL (${name})`);
   return storeChange(objects, target, current, next);
 }
 
@@ -79,7 +82,8 @@ function storeChange(objects: ObjectStore, target: Target, current: Entry, asked
   const version = asked.metadata?.resourceVersion ?? '';
   const askedUid = asked.metadata?.uid ?? '';
   if (version !== '' && version !== resourceVersion) throw modified(kind, name);
-  if (askedUid !== '' && askedUid !== uid) throw invalid(kind.kind, kind.group, name, [invalidValue('metadata.uid', askedUid, 'field is immutable')]);
+  if (askedUid !== '' && askedUid !== uid)
+    throw invalid(kind.kind, kind.group, name, [invalidValue('metadata.uid', askedUid, 'field is immutable')]);
   const next = combine(kind, current.object, asked, subresource);
   admitChange(objects, kind, next, current.object);
   return dryRun ? objects.prepareReplacement(kind, current, next) : objects.replace(kind, current, next);
@@ -101,7 +105,8 @@ function combine(kind: Kind, current: KubernetesObject, asked: KubernetesObject 
   delete metadata.deletionGracePeriodSeconds;
   if (deletionTimestamp !== undefined) Object.assign(metadata, { deletionTimestamp, deletionGracePeriodSeconds });
   const ownLabel = labels?.['kubernetes.io/metadata.name'];
-  if (kind.plural === 'namespaces' && ownLabel !== undefined) metadata.labels = { ...metadata.labels, 'kubernetes.io/metadata.name': ownLabel };
+  if (kind.plural === 'namespaces' && ownLabel !== undefined)
+    metadata.labels = { ...metadata.labels, 'kubernetes.io/metadata.name': ownLabel };
   const next: KubernetesObject & Tree = { ...asked, metadata };
   if (kind.subresources.includes('status')) setOrDelete(next, 'status', copy['status']);
   if (kind.plural === 'namespaces') setOrDelete(next, 'spec', copy['spec']);

@@ -34,7 +34,7 @@ const execute = createRoute({
   tags: ['Executions'],
   security,
   middleware: [readJsonBody()] as const,
-  request: { params: idParameter, query: noQuery, ...jsonBody(executeSchema.openapi('Execute')) },
+  request: { params: idParameter, query: noQuery, ...jsonBody(executeSchema.meta({ id: 'Execute' })) },
   responses: { 200: json(executionSchema, 'How the command ended, also where it failed.'), ...problems },
 });
 

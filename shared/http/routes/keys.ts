@@ -29,14 +29,25 @@ const keyFields = {
   revoked_at: time.nullable(),
 };
 const keySchema = z.object(keyFields).openapi('Key');
-const newKeySchema = z.object({ ...keyFields, key: z.string().openapi({ description: 'The key itself. It is shown this once.' }) }).openapi('NewKey');
+const newKeySchema = z
+  .object({ ...keyFields, key: z.string().openapi({ description: 'The key itself. It is shown this once.' }) })
+  .openapi('NewKey');
 
 const keyRequestSchema = z.strictObject({
   kind: z.enum(keyKinds).optional(),
   user: userSchema.optional(),
-  name: z.string().min(1).max(bounds.nameCharacters).regex(/^\P{Cc}+$/u, 'no control characters').optional(),
+  name: z
+    .string()
+    .min(1)
+    .max(bounds.nameCharacters)
+    .regex(/^\P{Cc}+$/u, 'no control characters')
+    .optional(),
   expires_at: z.iso.datetime({ offset: true, error: 'must be a time in RFC 3339, such as 2030-01-31T12:00:00Z' }).optional(),
-  ttl_minutes: z.int().min(1).max(bounds.ttlMinutes.largest * 10).optional(),
+  ttl_minutes: z
+    .int()
+    .min(1)
+    .max(bounds.ttlMinutes.largest * 10)
+    .optional(),
 });
 
 const create = createRoute({
@@ -44,7 +55,8 @@ const create = createRoute({
   path: '/v1/keys',
   operationId: 'createKey',
   summary: 'Make a key',
-  description: 'A key of kind `admin` makes any key; one of kind `user` makes further ones for its own user, which expire no later than itself.',
+  description:
+    'A key of kind `admin` makes any key; one of kind `user` makes further ones for its own user, which expire no later than itself.',
   tags,
   security,
   middleware: [readJsonBody()] as const,
@@ -60,7 +72,10 @@ const list = createRoute({
   tags,
   security,
   request: { query: z.strictObject({ user: userSchema.optional(), ...pageQuery }) },
-  responses: { 200: json(z.object({ keys: z.array(keySchema), next_cursor: z.string().nullable() }), 'Without their secrets.'), ...problems },
+  responses: {
+    200: json(z.object({ keys: z.array(keySchema), next_cursor: z.string().nullable() }), 'Without their secrets.'),
+    ...problems,
+  },
 });
 
 const remove = createRoute({
@@ -85,7 +100,15 @@ const me = createRoute({
   request: { query: noQuery },
   responses: {
     200: json(
-      z.object({ user: z.string().nullable(), kind: z.enum(keyKinds), key_id: z.string(), key_name: z.string().nullable(), key_expires_at: time.nullable() }).openapi('Me'),
+      z
+        .object({
+          user: z.string().nullable(),
+          kind: z.enum(keyKinds),
+          key_id: z.string(),
+          key_name: z.string().nullable(),
+          key_expires_at: time.nullable(),
+        })
+        .openapi('Me'),
       'The key of this request.',
     ),
     ...problems,

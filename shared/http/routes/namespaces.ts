@@ -13,7 +13,13 @@ import type { Services } from '../services.ts';
 const tags = ['Namespaces'];
 
 const namespaceSchema = z
-  .object({ namespace: z.string(), owner: z.string(), k8s_namespace: z.string(), sessions: z.int(), created_at: z.string().openapi({ format: 'date-time' }) })
+  .object({
+    namespace: z.string(),
+    owner: z.string(),
+    k8s_namespace: z.string(),
+    sessions: z.int(),
+    created_at: z.string().openapi({ format: 'date-time' }),
+  })
   .openapi('Namespace');
 
 const list = createRoute({
@@ -43,7 +49,19 @@ export const namespaceRoutes = { list, remove };
 export function mountNamespaces(app: App, services: Services): void {
   app.openapi(list, async (c) => {
     const namespaces = await services.listNamespaces(callerOf(c));
-    return c.json({ namespaces: namespaces.map(({ namespace, owner, k8s_namespace, sessions, created_at }) => ({ namespace, owner, k8s_namespace, sessions, created_at })), next_cursor: null }, 200);
+    return c.json(
+      {
+        namespaces: namespaces.map(({ namespace, owner, k8s_namespace, sessions, created_at }) => ({
+          namespace,
+          owner,
+          k8s_namespace,
+          sessions,
+          created_at,
+        })),
+        next_cursor: null,
+      },
+      200,
+    );
   });
 
   app.openapi(remove, async (c) => {

@@ -19,7 +19,9 @@ interface Line {
 
 const line = (tag: string, path: string, ...methods: Method[]): Line => ({ tag, path, methods });
 
-const grants = ['sessions', 'storage', 'namespaces'].map((owner) => line('Sharing', `/v1/${owner}/{id}/grants/{user}`, 'get', 'put', 'delete'));
+const grants = ['sessions', 'storage', 'namespaces'].map((owner) =>
+  line('Sharing', `/v1/${owner}/{id}/grants/{user}`, 'get', 'put', 'delete'),
+);
 
 const ownersSessions = ['/v1/projects/{project_id}', '/v1/conversations/{conversation_id}'].flatMap((owner) => [
   line('Projects and conversations', `${owner}/session`, 'get', 'put', 'delete'),

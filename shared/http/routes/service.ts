@@ -38,7 +38,12 @@ const health = createRoute({
   operationId: 'getHealth',
   summary: 'As the older system answered it',
   tags,
-  responses: { 200: json(z.object({ status: z.literal('healthy'), service: z.literal('berth'), version: z.string(), timestamp: z.string() }), 'The process answers.') },
+  responses: {
+    200: json(
+      z.object({ status: z.literal('healthy'), service: z.literal('berth'), version: z.string(), timestamp: z.string() }),
+      'The process answers.',
+    ),
+  },
 });
 
 const readinessSchema = z
@@ -83,11 +88,17 @@ export function mountService(app: App, deps: AppDeps, services: Pick<Services, '
     readiness: '/readyz',
     metrics: '/metrics',
   };
-  const check = atMostEvery(READINESS_MS, () => services.readiness(), () => deps.clock.now().getTime());
+  const check = atMostEvery(
+    READINESS_MS,
+    () => services.readiness(),
+    () => deps.clock.now().getTime(),
+  );
 
   app.openapi(front, (c) => c.json({ name: 'berth', version, links } as const, 200));
   app.openapi(liveness, (c) => c.json({ status: 'ok' } as const, 200));
-  app.openapi(health, (c) => c.json({ status: 'healthy', service: 'berth', version, timestamp: deps.clock.now().toISOString() } as const, 200));
+  app.openapi(health, (c) =>
+    c.json({ status: 'healthy', service: 'berth', version, timestamp: deps.clock.now().toISOString() } as const, 200),
+  );
   app.openapi(readiness, async (c) => {
     const { ready, checks, warnings } = await check();
     return c.json({ ready, checks, warnings: [...warnings] }, ready ? 200 : 503);

@@ -32,10 +32,14 @@ const create = createRoute({
   middleware: [readJsonBody()] as const,
   request: {
     query: z.strictObject({
-      wait: integer(0, bounds.waitSeconds.largest, `Seconds to wait for the session to be ready, ${String(bounds.waitSeconds.default)} by default; 0 answers at once.`).optional(),
+      wait: integer(
+        0,
+        bounds.waitSeconds.largest,
+        `Seconds to wait for the session to be ready, ${String(bounds.waitSeconds.default)} by default; 0 answers at once.`,
+      ).optional(),
     }),
     headers: idempotencyHeader,
-    ...jsonBody(createSessionSchema.openapi('CreateSession')),
+    ...jsonBody(createSessionSchema.meta({ id: 'CreateSession' })),
   },
   responses: {
     201: {
@@ -92,7 +96,9 @@ const remove = createRoute({
   security,
   request: {
     params: idParameter,
-    query: z.strictObject({ preserve_data: booleanText('Keep the storage. Ephemeral storage goes with its session, so `true` is not possible yet.').optional() }),
+    query: z.strictObject({
+      preserve_data: booleanText('Keep the storage. Ephemeral storage goes with its session, so `true` is not possible yet.').optional(),
+    }),
   },
   responses: {
     200: json(z.object({ deleted: z.literal(true), status: z.literal('terminating') }), 'It ends now, or has ended.'),
@@ -186,7 +192,10 @@ export function mountSessions(app: App, { config }: AppDeps, services: Services)
 
   app.openapi(logs, async (c) => {
     const { tail_lines: tailLines, limit_bytes: limitBytes, previous = false } = c.req.valid('query');
-    const text = await services.sessionLogs(callerOf(c), c.req.valid('param').id, { previous, ...withoutUndefined({ tailLines, limitBytes }) });
+    const text = await services.sessionLogs(callerOf(c), c.req.valid('param').id, {
+      previous,
+      ...withoutUndefined({ tailLines, limitBytes }),
+    });
     return c.text(text, 200);
   });
 }

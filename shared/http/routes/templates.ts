@@ -31,7 +31,15 @@ export function mountTemplates(app: App, services: Services): void {
   app.openapi(list, async (c) => {
     const templates = await services.listTemplates(callerOf(c));
     return c.json(
-      { templates: templates.map(({ id, description, image, start_deadline_seconds }) => ({ id, description, image, start_deadline_seconds })), next_cursor: null },
+      {
+        templates: templates.map(({ id, description, image, start_deadline_seconds }) => ({
+          id,
+          description,
+          image,
+          start_deadline_seconds,
+        })),
+        next_cursor: null,
+      },
       200,
     );
   });

@@ -26,6 +26,8 @@ export interface Capabilities {
 export interface Cluster {
   readonly access: ClusterAccess;
   readonly capabilities: Capabilities;
+  /** A collection, and a version of it that the server does not know any more; how to bring that about is each cluster's own matter. */
+  forgotten(rig: Rig): Promise<{ readonly path: string; readonly resourceVersion: string }>;
   stop(): Promise<void>;
 }
 

@@ -25,7 +25,7 @@ describe('the one-way import rule', () => {
     ['shared/http/create-app.ts', '../../functions/api/index.ts', 'http', 'functions'],
     ['shared/http/create-app.ts', '../../dev/start.ts', 'http', 'dev'],
     ['functions/api/index.ts', '../../dev/start.ts', 'functions', 'dev'],
-    ['dev/start.ts', '../test/fakes/clock.ts', 'dev', 'test'],
+    ['dev/start.ts', '../test/fakes/clock.ts', 'dev', 'test and bench'],
     ['shared/sessions/model.ts', './create.ts', 'words', 'domains'],
   ])('catches %s importing %s', (path, specifier, from, to) => {
     const violations = violationsOf(path, "import { z } from 'zod';", `import { x } from '${specifier}';`);

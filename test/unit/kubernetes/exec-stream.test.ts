@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import type { Readable } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
@@ -115,9 +114,9 @@ describe('a connection that is lost', () => {
     ['text', (socket: WebSocket) => socket.send('hello'), 'The server broke the exec protocol: a text message.'],
     ['a channel that does not exist', (socket: WebSocket) => socket.send(message(77, 'x')), 'The server broke the exec protocol: a message on channel 77.'],
     ['a message larger than any server sends', (socket: WebSocket) => socket.send(Buffer.alloc(5 * MIB, 1)), 'Max payload size exceeded'],
-  ])('is given up when the server sends %s', async (_what, misbehave, message) => {
+  ])('is given up when the server sends %s', async (_what, misbehave, reason) => {
     await using server = await startKubeServer({ onExec: misbehave });
-    expect(await (await open(server)).exit).toEqual({ type: 'lost', message });
+    expect(await (await open(server)).exit).toEqual({ type: 'lost', message: reason });
   });
 
   test('ends a protocol on top of it with an error', async () => {
@@ -336,6 +335,6 @@ test('streams read side by side do not mix', async () => {
     },
   });
   const words = ['a', 'b', 'c', 'd'];
-  const read = async (word: string): Promise<string> => text((await open(server, { command: [word] })).stdout as Readable);
+  const read = async (word: string): Promise<string> => text((await open(server, { command: [word] })).stdout);
   expect(await Promise.all(words.map(read))).toEqual(words);
 });

@@ -75,6 +75,16 @@ function isLevel(value: string | undefined): value is Level {
 
 function enforceQuotas(objects: ObjectStore, kind: Kind, object: KubernetesObject, namespace: string, before: Usage): void {
   for (const quota of objects.list<V1ResourceQuota>(resourceQuotas, namespace)) {
-    admitQuota(kind, object, quota, (names) => sumUsage(names, objects.list(kind, namespace).map((item) => usageOf(kind, item))), before);
+    admitQuota(
+      kind,
+      object,
+      quota,
+      (names) =>
+        sumUsage(
+          names,
+          objects.list(kind, namespace).map((item) => usageOf(kind, item)),
+        ),
+      before,
+    );
   }
 }

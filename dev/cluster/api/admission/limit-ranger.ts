@@ -19,7 +19,10 @@ export function applyLimitDefaults(pod: V1Pod, ranges: readonly LimitRange[]): v
   const notes = allContainers(pod.spec).flatMap((container) => items(ranges, 'Container').flatMap((item) => fill(container, item)));
   if (notes.length === 0) return;
   const { metadata = {} } = pod;
-  pod.metadata = { ...metadata, annotations: { ...metadata.annotations, 'kubernetes.io/limit-ranger': `LimitRanger plugin set: ${notes.join('; ')}` } };
+  pod.metadata = {
+    ...metadata,
+    annotations: { ...metadata.annotations, 'kubernetes.io/limit-ranger': `LimitRanger plugin set: ${notes.join('; ')}` },
+  };
 }
 
 function fill(container: V1Container, item: LimitItem): readonly string[] {
@@ -28,7 +31,8 @@ function fill(container: V1Container, item: LimitItem): readonly string[] {
   const limits = missing(resources.limits, item.default);
   if (Object.keys(requests).length > 0) resources.requests = { ...resources.requests, ...requests };
   if (Object.keys(limits).length > 0) resources.limits = { ...resources.limits, ...limits };
-  const note = (set: Quantities, part: string): readonly string[] => (Object.keys(set).length === 0 ? [] : [`${Object.keys(set).toSorted().join(', ')} ${part} for container ${container.name}`]);
+  const note = (set: Quantities, part: string): readonly string[] =>
+    Object.keys(set).length === 0 ? [] : [`${Object.keys(set).toSorted().join(', ')} ${part} for container ${container.name}`];
   return [...note(requests, 'request'), ...note(limits, 'limit')];
 }
 
@@ -38,7 +42,9 @@ function missing(present: Quantities = {}, defaults: Quantities = {}): Quantitie
 
 /** Throws 403 where a container asks for less or more than it may. */
 export function enforceContainerLimits(pod: V1Pod, ranges: readonly LimitRange[]): void {
-  const faults = items(ranges, 'Container').flatMap((item) => allContainers(pod.spec).flatMap(({ resources }) => containerFaults(item, resources?.requests ?? {}, resources?.limits ?? {})));
+  const faults = items(ranges, 'Container').flatMap((item) =>
+    allContainers(pod.spec).flatMap(({ resources }) => containerFaults(item, resources?.requests ?? {}, resources?.limits ?? {})),
+  );
   refuse(faults, (message) => forbidden(pods, pod.metadata?.name ?? '', message));
 }
 
@@ -46,12 +52,16 @@ function containerFaults({ min = {}, max = {} }: LimitItem, requests: Quantities
   const tooSmall = Object.entries(min).flatMap(([name, bound]) => {
     const asked = requests[name];
     if (asked === undefined) return [`minimum ${name} usage per Container is ${bound}.  No request is specified`];
-    return quantityOf(asked).nano < quantityOf(bound).nano ? [`minimum ${name} usage per Container is ${bound}, but request is ${asked}`] : [];
+    return quantityOf(asked).nano < quantityOf(bound).nano
+      ? [`minimum ${name} usage per Container is ${bound}, but request is ${asked}`]
+      : [];
   });
   const tooLarge = Object.entries(max).flatMap(([name, bound]) => {
     const asked = limits[name];
     if (asked === undefined) return [`maximum ${name} usage per Container is ${bound}.  No limit is specified`];
-    return quantityOf(asked).nano > quantityOf(bound).nano ? [`maximum ${name} usage per Container is ${bound}, but limit is ${asked}`] : [];
+    return quantityOf(asked).nano > quantityOf(bound).nano
+      ? [`maximum ${name} usage per Container is ${bound}, but limit is ${asked}`]
+      : [];
   });
   return [...tooSmall, ...tooLarge];
 }
@@ -63,8 +73,12 @@ export function enforceClaimLimits(claim: V1PersistentVolumeClaim, ranges: reado
     const least = min?.['storage'];
     const most = max?.['storage'];
     return [
-      ...(least !== undefined && asked.nano < quantityOf(least).nano ? [`minimum storage usage per PersistentVolumeClaim is ${least}, but request is ${formatQuantity(asked)}`] : []),
-      ...(most !== undefined && asked.nano > quantityOf(most).nano ? [`maximum storage usage per PersistentVolumeClaim is ${most}, but request is ${formatQuantity(asked)}`] : []),
+      ...(least !== undefined && asked.nano < quantityOf(least).nano
+        ? [`minimum storage usage per PersistentVolumeClaim is ${least}, but request is ${formatQuantity(asked)}`]
+        : []),
+      ...(most !== undefined && asked.nano > quantityOf(most).nano
+        ? [`maximum storage usage per PersistentVolumeClaim is ${most}, but request is ${formatQuantity(asked)}`]
+        : []),
     ];
   });
   refuse(faults, (message) => forbidden(claims, claim.metadata?.name ?? '', message));

@@ -13,5 +13,7 @@ export function admitNamespace(kind: Kind, object: KubernetesObject, name: strin
   if (namespace === undefined) throw notFound(namespaces, name);
   if (namespace.metadata?.deletionTimestamp === undefined) return;
   const cause = { reason: 'NamespaceTerminating', message: `namespace ${name} is being terminated`, field: 'metadata.namespace' };
-  throw forbidden(kind, object.metadata?.name ?? '', `unable to create new content in namespace ${name} because it is being terminated`, [cause]);
+  throw forbidden(kind, object.metadata?.name ?? '', `unable to create new content in namespace ${name} because it is being terminated`, [
+    cause,
+  ]);
 }

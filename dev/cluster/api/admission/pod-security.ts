@@ -28,7 +28,9 @@ export function podSecurityViolation(pod: V1Pod, level: Level, version = 'latest
 }
 
 function containersThat(spec: V1PodSpec, holds: (container: V1Container) => boolean): readonly string[] {
-  return allContainers(spec).filter(holds).map(({ name }) => name);
+  return allContainers(spec)
+    .filter(holds)
+    .map(({ name }) => name);
 }
 
 /** `container "a"`, `containers "a", "b"`. */
@@ -59,18 +61,35 @@ const hostPorts: Check = (spec) => {
   const names = containersThat(spec, ({ ports }) => (ports ?? []).some(({ hostPort }) => Boolean(hostPort)));
   if (names.length === 0) return undefined;
   const distinct = [...new Set(used)].toSorted((left, right) => left - right);
-  return finding('hostPort', [`${named('container', names)} use${names.length === 1 ? 's' : ''} hostPort${distinct.length === 1 ? '' : 's'} ${distinct.join(', ')}`]);
+  return finding('hostPort', [
+    `${named('container', names)} use${names.length === 1 ? 's' : ''} hostPort${distinct.length === 1 ? '' : 's'} ${distinct.join(', ')}`,
+  ]);
 };
 
 const procMount: Check = (spec) => {
   const names = containersThat(spec, ({ securityContext }) => (securityContext?.procMount ?? 'Default') !== 'Default');
-  return finding('procMount', names.length === 0 ? [] : [`${named('container', names)} must not set securityContext.procMount to "Unmasked"`]);
+  return finding(
+    'procMount',
+    names.length === 0 ? [] : [`${named('container', names)} must not set securityContext.procMount to "Unmasked"`],
+  );
 };
 
 const SAFE_SYSCTLS = new Set(
-  ['kernel.shm_rmid_forced', 'net.ipv4.ip_local_port_range', 'net.ipv4.tcp_syncookies', 'net.ipv4.ping_group_range', 'net.ipv4.ip_unprivileged_port_start'].concat(
-    ['net.ipv4.ip_local_reserved_ports', 'net.ipv4.tcp_keepalive_time', 'net.ipv4.tcp_fin_timeout', 'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes', 'net.ipv4.tcp_rmem', 'net.ipv4.tcp_wmem'],
-  ),
+  [
+    'kernel.shm_rmid_forced',
+    'net.ipv4.ip_local_port_range',
+    'net.ipv4.tcp_syncookies',
+    'net.ipv4.ping_group_range',
+    'net.ipv4.ip_unprivileged_port_start',
+  ].concat([
+    'net.ipv4.ip_local_reserved_ports',
+    'net.ipv4.tcp_keepalive_time',
+    'net.ipv4.tcp_fin_timeout',
+    'net.ipv4.tcp_keepalive_intvl',
+    'net.ipv4.tcp_keepalive_probes',
+    'net.ipv4.tcp_rmem',
+    'net.ipv4.tcp_wmem',
+  ]),
 );
 
 const sysctls: Check = (spec) => {
@@ -83,14 +102,31 @@ const hostPathVolumes: Check = (spec) => {
   return finding('hostPath volumes', names.length === 0 ? [] : [named('volume', names)]);
 };
 
-const BASELINE_CAPABILITIES = new Set(['AUDIT_WRITE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'MKNOD', 'NET_BIND_SERVICE', 'SETFCAP', 'SETGID', 'SETPCAP', 'SETUID', 'SYS_CHROOT']);
+const BASELINE_CAPABILITIES = new Set([
+  'AUDIT_WRITE',
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'MKNOD',
+  'NET_BIND_SERVICE',
+  'SETFCAP',
+  'SETGID',
+  'SETPCAP',
+  'SETUID',
+  'SYS_CHROOT',
+]);
 
 /** What was added beyond the allowed, by `container "a" must not include "X" in …`. */
 function addedCapabilities(spec: V1PodSpec, allowed: ReadonlySet<string>): readonly string[] {
-  const added = (container: V1Container): readonly string[] => (container.securityContext?.capabilities?.add ?? []).filter((name) => !allowed.has(name));
+  const added = (container: V1Container): readonly string[] =>
+    (container.securityContext?.capabilities?.add ?? []).filter((name) => !allowed.has(name));
   const names = containersThat(spec, (container) => added(container).length > 0);
   const capabilities = [...new Set(allContainers(spec).flatMap(added))].toSorted();
-  return names.length === 0 ? [] : [`${named('container', names)} must not include ${quoted(capabilities)} in securityContext.capabilities.add`];
+  return names.length === 0
+    ? []
+    : [`${named('container', names)} must not include ${quoted(capabilities)} in securityContext.capabilities.add`];
 }
 
 const baselineCapabilities: Check = (spec) => finding('non-default capabilities', addedCapabilities(spec, BASELINE_CAPABILITIES));
@@ -103,10 +139,23 @@ const restrictedCapabilities: Check = (spec) => {
 
 const allowPrivilegeEscalation: Check = (spec) => {
   const names = containersThat(spec, ({ securityContext }) => securityContext?.allowPrivilegeEscalation !== false);
-  return finding('allowPrivilegeEscalation != false', names.length === 0 ? [] : [`${named('container', names)} must set securityContext.allowPrivilegeEscalation=false`]);
+  return finding(
+    'allowPrivilegeEscalation != false',
+    names.length === 0 ? [] : [`${named('container', names)} must set securityContext.allowPrivilegeEscalation=false`],
+  );
 };
 
-const RESTRICTED_VOLUMES = new Set(['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'image', 'persistentVolumeClaim', 'projected', 'secret']);
+const RESTRICTED_VOLUMES = new Set([
+  'configMap',
+  'csi',
+  'downwardAPI',
+  'emptyDir',
+  'ephemeral',
+  'image',
+  'persistentVolumeClaim',
+  'projected',
+  'secret',
+]);
 
 const volumeTypes: Check = (spec) => {
   const typeOf = (volume: V1Volume): string => Object.keys(volume).find((member) => member !== 'name') ?? 'unknown';
@@ -114,7 +163,9 @@ const volumeTypes: Check = (spec) => {
   const types = [...new Set(wrong.map(typeOf))].toSorted();
   const names = wrong.map(({ name }) => name);
   if (wrong.length === 0) return undefined;
-  return finding('restricted volume types', [`${named('volume', names)} use${names.length === 1 ? 's' : ''} ${named('restricted volume type', types)}`]);
+  return finding('restricted volume types', [
+    `${named('volume', names)} use${names.length === 1 ? 's' : ''} ${named('restricted volume type', types)}`,
+  ]);
 };
 
 const runAsNonRoot: Check = (spec) => {
@@ -124,7 +175,10 @@ const runAsNonRoot: Check = (spec) => {
   if (explicit.length > 0) details.push(`${named('container', explicit)} must not set securityContext.runAsNonRoot=false`);
   if (details.length > 0) return finding('runAsNonRoot != true', details);
   const silent = ofPod === true ? [] : containersThat(spec, ({ securityContext }) => securityContext?.runAsNonRoot === undefined);
-  return finding('runAsNonRoot != true', silent.length === 0 ? [] : [`pod or ${named('container', silent)} must set securityContext.runAsNonRoot=true`]);
+  return finding(
+    'runAsNonRoot != true',
+    silent.length === 0 ? [] : [`pod or ${named('container', silent)} must set securityContext.runAsNonRoot=true`],
+  );
 };
 
 const runAsUser: Check = (spec) => {
@@ -142,7 +196,9 @@ function wrongProfiles(spec: V1PodSpec): readonly string[] {
   const names = containersThat(spec, ({ securityContext }) => wrong(securityContext?.seccompProfile?.type));
   const types = [ofPod, ...allContainers(spec).map(({ securityContext }) => securityContext?.seccompProfile?.type)].filter(wrong);
   const who = [...(wrong(ofPod) ? ['pod'] : []), ...(names.length > 0 ? [named('container', names)] : [])];
-  return who.length === 0 ? [] : [`${who.join(' and ')} must not set securityContext.seccompProfile.type to ${quoted([...new Set(types)])}`];
+  return who.length === 0
+    ? []
+    : [`${who.join(' and ')} must not set securityContext.seccompProfile.type to ${quoted([...new Set(types)])}`];
 }
 
 const baselineSeccomp: Check = (spec) => finding('seccompProfile', wrongProfiles(spec));
@@ -150,10 +206,39 @@ const baselineSeccomp: Check = (spec) => finding('seccompProfile', wrongProfiles
 const restrictedSeccomp: Check = (spec) => {
   const wrong = wrongProfiles(spec);
   if (wrong.length > 0) return finding('seccompProfile', wrong);
-  const silent = spec.securityContext?.seccompProfile === undefined ? containersThat(spec, ({ securityContext }) => securityContext?.seccompProfile === undefined) : [];
-  return finding('seccompProfile', silent.length === 0 ? [] : [`pod or ${named('container', silent)} must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"`]);
+  const silent =
+    spec.securityContext?.seccompProfile === undefined
+      ? containersThat(spec, ({ securityContext }) => securityContext?.seccompProfile === undefined)
+      : [];
+  return finding(
+    'seccompProfile',
+    silent.length === 0
+      ? []
+      : [`pod or ${named('container', silent)} must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"`],
+  );
 };
 
 /** Where `restricted` has a stricter form of a rule, only that one speaks. */
-const BASELINE: readonly Check[] = [hostNamespaces, privileged, baselineCapabilities, hostPathVolumes, hostPorts, procMount, baselineSeccomp, sysctls];
-const RESTRICTED: readonly Check[] = [hostNamespaces, privileged, hostPorts, procMount, sysctls, allowPrivilegeEscalation, restrictedCapabilities, volumeTypes, runAsNonRoot, runAsUser, restrictedSeccomp];
+const BASELINE: readonly Check[] = [
+  hostNamespaces,
+  privileged,
+  baselineCapabilities,
+  hostPathVolumes,
+  hostPorts,
+  procMount,
+  baselineSeccomp,
+  sysctls,
+];
+const RESTRICTED: readonly Check[] = [
+  hostNamespaces,
+  privileged,
+  hostPorts,
+  procMount,
+  sysctls,
+  allowPrivilegeEscalation,
+  restrictedCapabilities,
+  volumeTypes,
+  runAsNonRoot,
+  runAsUser,
+  restrictedSeccomp,
+];

@@ -77,7 +77,13 @@ export function sumUsage(names: readonly string[], usages: Iterable<Usage>): Usa
  * Throws 403 where a pod does not say what a quota limits, or where the quota has no room for the object. `before` is what the object
  * itself counted for so far (an update).
  */
-export function admitQuota(kind: Kind, object: KubernetesObject, quota: V1ResourceQuota, used: (names: readonly string[]) => Usage, before: Usage = new Map()): void {
+export function admitQuota(
+  kind: Kind,
+  object: KubernetesObject,
+  quota: V1ResourceQuota,
+  used: (names: readonly string[]) => Usage,
+  before: Usage = new Map(),
+): void {
   const hard = quota.spec?.hard ?? {};
   const quotaName = quota.metadata?.name ?? '';
   const name = object.metadata?.name ?? '';
@@ -90,7 +96,8 @@ export function admitQuota(kind: Kind, object: KubernetesObject, quota: V1Resour
   const present = used(requested.map(([resource]) => resource));
   const over = requested.filter(([resource, { nano }]) => nano + (present.get(resource)?.nano ?? 0n) > quantityOf(hard[resource]).nano);
   if (over.length === 0) return;
-  const list = (value: (resource: string, quantity: Quantity) => Quantity): string => over.map(([resource, quantity]) => `${resource}=${formatQuantity(value(resource, quantity))}`).join(',');
+  const list = (value: (resource: string, quantity: Quantity) => Quantity): string =>
+    over.map(([resource, quantity]) => `${resource}=${formatQuantity(value(resource, quantity))}`).join(',');
   const texts = [
     `requested: ${list((_resource, quantity) => quantity)}`,
     `used: ${list((resource) => present.get(resource) ?? ZERO)}`,
@@ -104,7 +111,9 @@ function requireDeclared(kind: Kind, pod: V1Pod, quotaName: string, resources: r
   const faults = resources.toSorted().flatMap((resource) => {
     const [, part, name] = /^(?:(requests|limits)\.)?(cpu|memory)$/.exec(resource) ?? [];
     if (name === undefined) return [];
-    const silent = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].filter(({ resources: own }) => (part === 'limits' ? own?.limits : own?.requests)?.[name] === undefined);
+    const silent = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].filter(
+      ({ resources: own }) => (part === 'limits' ? own?.limits : own?.requests)?.[name] === undefined,
+    );
     return silent.length === 0 ? [] : [`${resource} for: ${silent.map((container) => container.name).join(',')}`];
   });
   if (faults.length > 0) throw forbidden(kind, pod.metadata?.name ?? '', `failed quota: ${quotaName}: must specify ${faults.join('; ')}`);

@@ -12,7 +12,11 @@ export function admitServiceAccount(pod: V1Pod, namespace: string, exists: (name
   if (pod.spec === undefined) return;
   const name = pod.spec.serviceAccountName ?? pod.spec.serviceAccount ?? 'default';
   if (!exists(name)) {
-    throw forbidden(pods, pod.metadata?.name ?? '', `error looking up service account ${namespace}/${name}: serviceaccount "${name}" not found`);
+    throw forbidden(
+      pods,
+      pod.metadata?.name ?? '',
+      `error looking up service account ${namespace}/${name}: serviceaccount "${name}" not found`,
+    );
   }
   pod.spec.serviceAccountName = name;
   pod.spec.serviceAccount = name;

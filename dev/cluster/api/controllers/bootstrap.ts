@@ -21,11 +21,18 @@ export function bootstrap(objects: ObjectStore, capabilities: Capabilities, now:
   for (const name of ['default', 'kube-system', 'kube-public', 'kube-node-lease']) {
     if (objects.get(namespaces, undefined, name) === undefined) objects.create(namespaces, defaultNamespaceObject(name));
   }
-  for (const item of CLASSES) if (objects.get(storageClasses, undefined, item.metadata?.name ?? '') === undefined) objects.create(storageClasses, item);
+  for (const item of CLASSES)
+    if (objects.get(storageClasses, undefined, item.metadata?.name ?? '') === undefined) objects.create(storageClasses, item);
   const node = nodeObject(capabilities, now);
   if (objects.get(nodes, undefined, NODE_NAME) === undefined) objects.create(nodes, node);
   // The machine may have changed since the last start.
-  else objects.update<V1Node>(nodes, undefined, NODE_NAME, (present) => void Object.assign(present, { metadata: { ...present.metadata, ...node.metadata }, status: node.status }));
+  else
+    objects.update<V1Node>(
+      nodes,
+      undefined,
+      NODE_NAME,
+      (present) => void Object.assign(present, { metadata: { ...present.metadata, ...node.metadata }, status: node.status }),
+    );
 }
 
 function storageClass(name: string, isDefault: boolean): V1StorageClass {
@@ -39,7 +46,12 @@ function storageClass(name: string, isDefault: boolean): V1StorageClass {
 }
 
 /** Named as GKE names them. */
-const CLASSES = [storageClass('standard-rwo', true), storageClass('premium-rwo', false), storageClass('standard-rwx', false), storageClass('premium-rwx', false)];
+const CLASSES = [
+  storageClass('standard-rwo', true),
+  storageClass('premium-rwo', false),
+  storageClass('standard-rwx', false),
+  storageClass('premium-rwx', false),
+];
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
@@ -51,7 +63,13 @@ function nodeObject(capabilities: Capabilities, now: Date): V1Node {
     'ephemeral-storage': '10Ti',
     pods: '250',
   };
-  const system = { architecture, operatingSystem: process.platform, kubeletVersion: KUBERNETES_VERSION, containerRuntimeVersion: 'berth://1', osImage: 'the machine itself' };
+  const system = {
+    architecture,
+    operatingSystem: process.platform,
+    kubeletVersion: KUBERNETES_VERSION,
+    containerRuntimeVersion: 'berth://1',
+    osImage: 'the machine itself',
+  };
   const unknown = { bootID: '', kernelVersion: '', kubeProxyVersion: '', machineID: '', systemUUID: '' };
   return {
     metadata: {
@@ -73,7 +91,16 @@ function nodeObject(capabilities: Capabilities, now: Date): V1Node {
         { type: 'InternalIP', address: '127.0.0.1' },
         { type: 'Hostname', address: NODE_NAME },
       ],
-      conditions: [{ type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status', lastHeartbeatTime: now, lastTransitionTime: now }],
+      conditions: [
+        {
+          type: 'Ready',
+          status: 'True',
+          reason: 'KubeletReady',
+          message: 'kubelet is posting ready status',
+          lastHeartbeatTime: now,
+          lastTransitionTime: now,
+        },
+      ],
       nodeInfo: { ...unknown, ...system },
     },
   };

@@ -24,14 +24,24 @@ export function bindClaim(objects: ObjectStore, claim: V1PersistentVolumeClaim):
   const storageClass = objects.get<V1StorageClass>(storageClasses, undefined, storageClassName);
   if (storageClass === undefined) return `storageclass.storage.k8s.io "${storageClassName}" not found`;
   if (storageClassName.endsWith('-rwo') && accessModes.some((mode) => mode === 'ReadWriteMany' || mode === 'ReadOnlyMany')) {
-    objects.recordEvent(claim, 'Warning', 'ProvisioningFailed', `failed to provision volume with StorageClass "${storageClassName}": a disk cannot be mounted with ${accessModes.join(', ')}`, PROVISIONER);
+    objects.recordEvent(
+      claim,
+      'Warning',
+      'ProvisioningFailed',
+      `failed to provision volume with StorageClass "${storageClassName}": a disk cannot be mounted with ${accessModes.join(', ')}`,
+      PROVISIONER,
+    );
     return `volume of claim "${name}" cannot be provisioned`;
   }
   const volumeName = `pvc-${uid}`;
   const capacity = { storage: resources?.requests?.['storage'] ?? '0' };
   if (objects.get(volumes, undefined, volumeName) === undefined) {
     objects.create<V1PersistentVolume>(volumes, {
-      metadata: { name: volumeName, annotations: { 'pv.kubernetes.io/provisioned-by': PROVISIONER }, finalizers: ['kubernetes.io/pv-protection'] },
+      metadata: {
+        name: volumeName,
+        annotations: { 'pv.kubernetes.io/provisioned-by': PROVISIONER },
+        finalizers: ['kubernetes.io/pv-protection'],
+      },
       spec: {
         capacity,
         accessModes,
@@ -46,7 +56,10 @@ export function bindClaim(objects: ObjectStore, claim: V1PersistentVolumeClaim):
   }
   objects.update<V1PersistentVolumeClaim>(claims, namespace, name, (object) => {
     const { metadata = {} } = object;
-    object.metadata = { ...metadata, annotations: { ...metadata.annotations, 'pv.kubernetes.io/bind-completed': 'yes', 'volume.kubernetes.io/selected-node': NODE_NAME } };
+    object.metadata = {
+      ...metadata,
+      annotations: { ...metadata.annotations, 'pv.kubernetes.io/bind-completed': 'yes', 'volume.kubernetes.io/selected-node': NODE_NAME },
+    };
     object.spec = { ...object.spec, volumeName };
     object.status = { phase: 'Bound', accessModes, capacity };
   });
@@ -60,7 +73,13 @@ export function startClaimController(objects: ObjectStore): () => void {
       if (type === 'DELETED') return releaseVolume(objects, object);
       if (object.metadata?.deletionTimestamp !== undefined) return unprotect(objects, object);
       if (type === 'ADDED' && object.status?.phase === 'Pending') {
-        objects.recordEvent(object, 'Normal', 'WaitForFirstConsumer', 'waiting for first consumer to be created before binding', 'persistentvolume-controller');
+        objects.recordEvent(
+          object,
+          'Normal',
+          'WaitForFirstConsumer',
+          'waiting for first consumer to be created before binding',
+          'persistentvolume-controller',
+        );
       }
       grow(objects, object);
     }),
@@ -104,5 +123,10 @@ function grow(objects: ObjectStore, claim: V1PersistentVolumeClaim): void {
   if (quantityOf(wanted).nano <= quantityOf(status.capacity?.['storage']).nano) return;
   const capacity = { storage: wanted };
   objects.update<V1PersistentVolume>(volumes, undefined, spec.volumeName, (volume) => void (volume.spec = { ...volume.spec, capacity }));
-  objects.update<V1PersistentVolumeClaim>(claims, metadata?.namespace, metadata?.name ?? '', (object) => void (object.status = { ...object.status, capacity }));
+  objects.update<V1PersistentVolumeClaim>(
+    claims,
+    metadata?.namespace,
+    metadata?.name ?? '',
+    (object) => void (object.status = { ...object.status, capacity }),
+  );
 }

@@ -46,7 +46,8 @@ export function startGarbageCollector(objects: ObjectStore, now: () => Date): ()
     }
     present.add(uid);
     if (deletionTimestamp !== undefined && finalizers.includes('foregroundDeletion')) {
-      for (const item of dependents.get(uid)?.values() ?? []) deleteObject(objects, item.kind, item.namespace, item.name, { preconditions: { uid: item.uid } }, now());
+      for (const item of dependents.get(uid)?.values() ?? [])
+        deleteObject(objects, item.kind, item.namespace, item.name, { preconditions: { uid: item.uid } }, now());
       finishForeground(objects, uid, dependents);
     }
   };
@@ -62,10 +63,13 @@ export function startGarbageCollector(objects: ObjectStore, now: () => Date): ()
 function finishForeground(objects: ObjectStore, owner: string, dependents: ReadonlyMap<string, unknown>): void {
   if (dependents.has(owner)) return;
   for (const kind of kinds) {
-    const object = objects.list(kind).find(({ metadata }) => metadata?.uid === owner && metadata.finalizers?.includes('foregroundDeletion'));
+    const object = objects
+      .list(kind)
+      .find(({ metadata }) => metadata?.uid === owner && metadata.finalizers?.includes('foregroundDeletion'));
     if (object === undefined) continue;
     objects.update(kind, object.metadata?.namespace, object.metadata?.name ?? '', ({ metadata }) => {
-      if (metadata !== undefined) metadata.finalizers = (metadata.finalizers ?? []).filter((finalizer) => finalizer !== 'foregroundDeletion');
+      if (metadata !== undefined)
+        metadata.finalizers = (metadata.finalizers ?? []).filter((finalizer) => finalizer !== 'foregroundDeletion');
     });
   }
 }

@@ -23,7 +23,8 @@ export function startNamespaceController(objects: ObjectStore, now: () => Date):
   const ensureAccount = (namespace: string): void => {
     const present = objects.get<V1Namespace>(namespaces, undefined, namespace);
     if (present === undefined || present.metadata?.deletionTimestamp !== undefined) return;
-    if (objects.get(serviceAccounts, namespace, 'default') === undefined) objects.create(serviceAccounts, { metadata: { name: 'default', namespace } });
+    if (objects.get(serviceAccounts, namespace, 'default') === undefined)
+      objects.create(serviceAccounts, { metadata: { name: 'default', namespace } });
   };
   const unsubscribe = [
     objects.subscribe<V1Namespace>(namespaces, ({ type, object }) => {
@@ -60,7 +61,8 @@ function empty(objects: ObjectStore, name: string, now: Date): void {
     for (const { metadata } of objects.list(kind, name)) {
       // Each is asked once; asking again would only repeat it for what has finalizers.
       const asked = metadata?.deletionTimestamp !== undefined;
-      if (asked || deleteObject(objects, kind, name, metadata?.name ?? '', {}, now).pending) remaining.push(`${kind.plural} has ${metadata?.name}`);
+      if (asked || deleteObject(objects, kind, name, metadata?.name ?? '', {}, now).pending)
+        remaining.push(`${kind.plural} has ${metadata?.name}`);
     }
   }
   objects.update<V1Namespace>(namespaces, undefined, name, (namespace) => {

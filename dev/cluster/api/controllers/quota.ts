@@ -36,6 +36,11 @@ function refreshNamespace(objects: ObjectStore, namespace: string): void {
     const usages = counted.flatMap((kind) => objects.list(kind, namespace).map((object) => usageOf(kind, object)));
     const sum = sumUsage(Object.keys(hard), usages);
     const used = Object.fromEntries([...sum].map(([name, quantity]) => [name, formatQuantity(quantity)]));
-    objects.update<V1ResourceQuota>(resourceQuotas, namespace, quota.metadata?.name ?? '', (object) => void (object.status = { hard, used }));
+    objects.update<V1ResourceQuota>(
+      resourceQuotas,
+      namespace,
+      quota.metadata?.name ?? '',
+      (object) => void (object.status = { hard, used }),
+    );
   }
 }

@@ -27,8 +27,10 @@ export interface Load extends Requests {
 
 /** Why the pod does not fit, in the scheduler's words, or `undefined`. Affinity between pods holds by itself on one node. */
 export function unfit(pod: V1Pod, node: V1Node, load: Load): string | undefined {
-  const words = (reason: string, preemption: string): string => `0/1 nodes are available: ${reason}. no new claims to deallocate, preemption: 0/1 nodes are available: 1 ${preemption}.`;
-  if (!selectsNode(pod, node)) return words("1 node(s) didn't match Pod's node affinity/selector", 'Preemption is not helpful for scheduling');
+  const words = (reason: string, preemption: string): string =>
+    `0/1 nodes are available: ${reason}. no new claims to deallocate, preemption: 0/1 nodes are available: 1 ${preemption}.`;
+  if (!selectsNode(pod, node))
+    return words("1 node(s) didn't match Pod's node affinity/selector", 'Preemption is not helpful for scheduling');
   const allocatable = node.status?.allocatable ?? {};
   const requests = podResources(pod, 'requests');
   const full: string[] = load.pods >= Number(allocatable['pods'] ?? 0) ? ['1 Too many pods'] : [];
@@ -41,15 +43,21 @@ export function unfit(pod: V1Pod, node: V1Node, load: Load): string | undefined 
     if (quantity.nano > total) possible = false;
   }
   if (full.length === 0) return undefined;
-  return words(full.toSorted().join(', '), possible ? 'No preemption victims found for incoming pod' : 'Preemption is not helpful for scheduling');
+  return words(
+    full.toSorted().join(', '),
+    possible ? 'No preemption victims found for incoming pod' : 'Preemption is not helpful for scheduling',
+  );
 }
 
 function selectsNode(pod: V1Pod, node: V1Node): boolean {
   const labels = node.metadata?.labels;
   const wanted = Object.entries(pod.spec?.nodeSelector ?? {});
   const terms = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
-  const matches = ({ matchExpressions = [] }: V1NodeSelectorTerm): boolean => matchExpressions.every(({ key, operator, values = [] }) => isOperator(operator) && meets(labels, { key, operator, values }));
-  return wanted.every(([key, value]) => meets(labels, { key, operator: 'In', values: [value] })) && (terms === undefined || terms.some(matches));
+  const matches = ({ matchExpressions = [] }: V1NodeSelectorTerm): boolean =>
+    matchExpressions.every(({ key, operator, values = [] }) => isOperator(operator) && meets(labels, { key, operator, values }));
+  return (
+    wanted.every(([key, value]) => meets(labels, { key, operator: 'In', values: [value] })) && (terms === undefined || terms.some(matches))
+  );
 }
 
 function isOperator(value: string): value is Operator {
@@ -118,7 +126,8 @@ function claimObstacle(objects: ObjectStore, pod: V1Pod): string | undefined {
   for (const name of claimNames(pod)) {
     const claim = objects.get<V1PersistentVolumeClaim>(claims, pod.metadata?.namespace, name);
     if (claim === undefined) return `0/1 nodes are available: persistentvolumeclaim "${name}" not found. not found`;
-    if (claim.metadata?.deletionTimestamp !== undefined) return `0/1 nodes are available: persistentvolumeclaim "${name}" is being deleted. not found`;
+    if (claim.metadata?.deletionTimestamp !== undefined)
+      return `0/1 nodes are available: persistentvolumeclaim "${name}" is being deleted. not found`;
   }
   for (const name of claimNames(pod)) {
     const claim = objects.get<V1PersistentVolumeClaim>(claims, pod.metadata?.namespace, name);
@@ -130,7 +139,9 @@ function claimObstacle(objects: ObjectStore, pod: V1Pod): string | undefined {
 
 function refuse(objects: ObjectStore, pod: V1Pod, message: string, now: Date): void {
   const { namespace, name = '' } = pod.metadata ?? {};
-  objects.update<V1Pod>(pods, namespace, name, (object) => setScheduled(object, { status: 'False', reason: 'Unschedulable', message }, now));
+  objects.update<V1Pod>(pods, namespace, name, (object) =>
+    setScheduled(object, { status: 'False', reason: 'Unschedulable', message }, now),
+  );
   objects.recordEvent(pod, 'Warning', 'FailedScheduling', message, COMPONENT);
 }
 
@@ -143,7 +154,11 @@ function assign(objects: ObjectStore, pod: V1Pod, now: Date): void {
   objects.recordEvent(pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${NODE_NAME}`, COMPONENT);
 }
 
-function setScheduled(pod: V1Pod, outcome: { readonly status: string; readonly reason?: string; readonly message?: string }, now: Date): void {
+function setScheduled(
+  pod: V1Pod,
+  outcome: { readonly status: string; readonly reason?: string; readonly message?: string },
+  now: Date,
+): void {
   const conditions = pod.status?.conditions ?? [];
   const present = conditions.find(({ type }) => type === 'PodScheduled');
   const lastTransitionTime = present?.status === outcome.status && present.lastTransitionTime ? present.lastTransitionTime : now;

@@ -18,7 +18,12 @@ export function contentTypeOf(request: IncomingMessage): string {
 export async function readJson(request: IncomingMessage): Promise<unknown> {
   const type = contentTypeOf(request);
   if (type === 'application/vnd.kubernetes.protobuf') {
-    throw new StatusError(415, 'UnsupportedMediaType', 'the embedded cluster takes JSON, not protobuf: use `kubectl create -f` or `kubectl apply -f` instead of this command', {});
+    throw new StatusError(
+      415,
+      'UnsupportedMediaType',
+      'the embedded cluster takes JSON, not protobuf: use `kubectl create -f` or `kubectl apply -f` instead of this command',
+      {},
+    );
   }
   if (!/^(?:application\/(?:[\w.-]+\+)?json|\*\/\*)$/.test(type)) throw unsupportedMediaType();
   const parts: Buffer[] = [];

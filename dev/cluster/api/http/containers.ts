@@ -21,9 +21,11 @@ export function findContainer(objects: ObjectStore, namespace: string | undefine
   const names = (pod.spec?.containers ?? []).map((container) => container.name);
   const [only, ...others] = names;
   if (asked !== null && asked !== '') {
-    if (!allContainers(pod.spec).some((container) => container.name === asked)) throw badRequest(`container ${asked} is not valid for pod ${name}`);
+    if (!allContainers(pod.spec).some((container) => container.name === asked))
+      throw badRequest(`container ${asked} is not valid for pod ${name}`);
     return { pod, container: asked };
   }
-  if (only === undefined || others.length > 0) throw badRequest(`a container name must be specified for pod ${name}, choose one of: [${names.join(' ')}]`);
+  if (only === undefined || others.length > 0)
+    throw badRequest(`a container name must be specified for pod ${name}, choose one of: [${names.join(' ')}]`);
   return { pod, container: only };
 }

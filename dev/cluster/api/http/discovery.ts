@@ -21,7 +21,11 @@ export function discover(path: string, host: string): unknown {
     case '/apis':
       return { kind: 'APIGroupList', apiVersion: 'v1', groups: groupVersions.filter((item) => item.includes('/')).map(group) };
     case '/openapi/v3':
-      return { paths: Object.fromEntries(groupVersions.map((item) => [prefix(item).slice(1), { serverRelativeURL: `/openapi/v3${prefix(item)}?hash=1` }])) };
+      return {
+        paths: Object.fromEntries(
+          groupVersions.map((item) => [prefix(item).slice(1), { serverRelativeURL: `/openapi/v3${prefix(item)}?hash=1` }]),
+        ),
+      };
   }
   const single = groupVersions.find((item) => clean === `/apis/${item.split('/')[0]}` && item.includes('/'));
   if (single !== undefined) return { kind: 'APIGroup', apiVersion: 'v1', ...group(single) };
@@ -38,7 +42,17 @@ function prefix(groupVersion: string): string {
 function version(): object {
   const [major, minor] = KUBERNETES_VERSION.slice(1).split('.');
   const platform = `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`;
-  return { major, minor, gitVersion: KUBERNETES_VERSION, gitCommit: '', gitTreeState: 'clean', buildDate: '1970-01-01T00:00:00Z', goVersion: 'none', compiler: 'none', platform };
+  return {
+    major,
+    minor,
+    gitVersion: KUBERNETES_VERSION,
+    gitCommit: '',
+    gitTreeState: 'clean',
+    buildDate: '1970-01-01T00:00:00Z',
+    goVersion: 'none',
+    compiler: 'none',
+    platform,
+  };
 }
 
 function group(groupVersion: string): object {
@@ -59,11 +73,24 @@ const SUBRESOURCE_VERBS: Readonly<Record<string, readonly string[]>> = {
 
 function resourceList(groupVersion: string): object {
   const own = kinds.filter((kind) => apiVersion(kind) === groupVersion);
-  return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources: own.flatMap((kind) => [resource(kind), ...kind.subresources.map((name) => subresource(kind, name))]) };
+  return {
+    kind: 'APIResourceList',
+    apiVersion: 'v1',
+    groupVersion,
+    resources: own.flatMap((kind) => [resource(kind), ...kind.subresources.map((name) => subresource(kind, name))]),
+  };
 }
 
 function resource({ plural, singular, namespaced, kind, verbs, shortNames }: Kind): object {
-  return { name: plural, singularName: singular, namespaced, kind, verbs, ...(shortNames.length > 0 && { shortNames }), ...(plural === 'pods' && { categories: ['all'] }) };
+  return {
+    name: plural,
+    singularName: singular,
+    namespaced,
+    kind,
+    verbs,
+    ...(shortNames.length > 0 && { shortNames }),
+    ...(plural === 'pods' && { categories: ['all'] }),
+  };
 }
 
 function subresource({ plural, namespaced, kind }: Kind, name: string): object {
@@ -79,8 +106,17 @@ function openApi(groupVersion: string): object {
   const own = kinds.filter((kind) => apiVersion(kind) === groupVersion);
   const paths = own.map(({ group: name, version: number, kind, plural, namespaced }) => {
     const path = `${prefix(groupVersion)}${namespaced ? '/namespaces/{namespace}' : ''}/${plural}/{name}`;
-    const operation = { 'x-kubernetes-group-version-kind': { group: name, version: number, kind }, parameters: [{ name: 'fieldValidation', in: 'query', schema: { type: 'string' } }], responses: { 200: { description: 'OK' } } };
+    const operation = {
+      'x-kubernetes-group-version-kind': { group: name, version: number, kind },
+      parameters: [{ name: 'fieldValidation', in: 'query', schema: { type: 'string' } }],
+      responses: { 200: { description: 'OK' } },
+    };
     return [path, { patch: operation }] as const;
   });
-  return { openapi: '3.0.0', info: { title: 'Kubernetes', version: KUBERNETES_VERSION }, paths: Object.fromEntries(paths), components: { schemas: {} } };
+  return {
+    openapi: '3.0.0',
+    info: { title: 'Kubernetes', version: KUBERNETES_VERSION },
+    paths: Object.fromEntries(paths),
+    components: { schemas: {} },
+  };
 }

@@ -37,7 +37,13 @@ const LONGEST_MESSAGE = 32 * 1024 * 1024;
 
 export interface ExecServer {
   /** Throws a refusal before the upgrade; what goes wrong later is told on the error channel. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, target: { readonly namespace: string | undefined; readonly name: string }, query: URLSearchParams): void;
+  upgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    target: { readonly namespace: string | undefined; readonly name: string },
+    query: URLSearchParams,
+  ): void;
   close(): void;
 }
 
@@ -56,8 +62,10 @@ export function createExecServer(objects: ObjectStore, node: () => Node): ExecSe
       const { pod, container } = findContainer(objects, namespace, name, query.get('container'));
       if (pod.spec?.nodeName === undefined) throw badRequest(`pod ${name} does not have a host assigned`);
       // After what is wrong with the request itself: kubectl tries SPDY where a WebSocket was refused, and shows that answer.
-      if (request.headers.upgrade?.toLowerCase() !== 'websocket') throw badRequest(`unable to upgrade: ${request.headers.upgrade} is not served, use a WebSocket`);
-      if (!EXEC_PROTOCOLS.some((protocol) => offered.includes(protocol))) throw new StatusError(403, 'Forbidden', `unable to upgrade: ${EXEC_PROTOCOLS.join(' or ')} is required`);
+      if (request.headers.upgrade?.toLowerCase() !== 'websocket')
+        throw badRequest(`unable to upgrade: ${request.headers.upgrade} is not served, use a WebSocket`);
+      if (!EXEC_PROTOCOLS.some((protocol) => offered.includes(protocol)))
+        throw new StatusError(403, 'Forbidden', `unable to upgrade: ${EXEC_PROTOCOLS.join(' or ')} is required`);
       server.handleUpgrade(request, socket, head, (websocket) => {
         void run(websocket, execOptions(query), (options) => node().exec(namespace, name, container, options));
       });
@@ -72,17 +80,28 @@ export function createExecServer(objects: ObjectStore, node: () => Node): ExecSe
 function execOptions(query: URLSearchParams): ContainerExecOptions {
   const tty = booleanOf(query, 'tty');
   // A terminal has one output; the real server ignores stderr beside it.
-  return { command: query.getAll('command'), stdin: booleanOf(query, 'stdin'), stdout: booleanOf(query, 'stdout'), stderr: booleanOf(query, 'stderr') && !tty, tty };
+  return {
+    command: query.getAll('command'),
+    stdin: booleanOf(query, 'stdin'),
+    stdout: booleanOf(query, 'stdout'),
+    stderr: booleanOf(query, 'stderr') && !tty,
+    tty,
+  };
 }
 
 /** Runs the process and carries its streams. The process outlives a client that is cut off, as on a real kubelet. */
-async function run(websocket: WebSocket, options: ContainerExecOptions, start: (options: ContainerExecOptions) => Promise<ContainerProcess>): Promise<void> {
+async function run(
+  websocket: WebSocket,
+  options: ContainerExecOptions,
+  start: (options: ContainerExecOptions) => Promise<ContainerProcess>,
+): Promise<void> {
   // Protocol errors and resets are followed by 'close', which is what counts.
   websocket.on('error', () => undefined);
   // Nothing is read before there is a process to give it to.
   websocket.pause();
   try {
-    if (!options.stdin && !options.stdout && !options.stderr) throw new Error('unable to upgrade connection: you must specify at least 1 of stdin, stdout, stderr');
+    if (!options.stdin && !options.stdout && !options.stderr)
+      throw new Error('unable to upgrade connection: you must specify at least 1 of stdin, stdout, stderr');
     const process = await start(options);
     carryInput(websocket, process, options);
     const outputs = [carryOutput(websocket, STDOUT, process.stdout), carryOutput(websocket, STDERR, process.stderr)];
@@ -98,7 +117,10 @@ async function run(websocket: WebSocket, options: ContainerExecOptions, start: (
 /** The two protocols take different ways through the real server, and come out with different words. */
 function exitStatus(exitCode: number, command: readonly string[], protocol: string): object {
   if (exitCode === 0) return { metadata: {}, status: 'Success' };
-  const words = protocol === EXEC_PROTOCOLS[0] ? `command terminated with exit code ${exitCode}` : `error executing command [${command.join(' ')}], exit code ${exitCode}`;
+  const words =
+    protocol === EXEC_PROTOCOLS[0]
+      ? `command terminated with exit code ${exitCode}`
+      : `error executing command [${command.join(' ')}], exit code ${exitCode}`;
   return {
     metadata: {},
     status: 'Failure',
@@ -166,7 +188,8 @@ function resize(process: ContainerProcess, bytes: Buffer): void {
   } catch {
     return;
   }
-  if (isTree(size) && Number.isInteger(size['Width']) && Number.isInteger(size['Height'])) process.resize(Number(size['Width']), Number(size['Height']));
+  if (isTree(size) && Number.isInteger(size['Width']) && Number.isInteger(size['Height']))
+    process.resize(Number(size['Width']), Number(size['Height']));
 }
 
 /** Resolves when the stream has ended and everything is handed to the socket. */

@@ -133,9 +133,18 @@ async function evict({ objects, request, response, now }: Context, namespace: st
   const body = await readJson(request);
   const options = deleteOptions(new URLSearchParams(), isTree(body) ? body['deleteOptions'] : undefined);
   if (objects.get(pods, namespace, name) === undefined) throw notFound(pods, name);
-  const condition = { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting', lastTransitionTime: now() };
+  const condition = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    reason: 'EvictionByEvictionAPI',
+    message: 'Eviction API: evicting',
+    lastTransitionTime: now(),
+  };
   objects.update<V1Pod>(pods, namespace, name, (pod) => {
-    pod.status = { ...pod.status, conditions: [...(pod.status?.conditions ?? []).filter(({ type }) => type !== condition.type), condition] };
+    pod.status = {
+      ...pod.status,
+      conditions: [...(pod.status?.conditions ?? []).filter(({ type }) => type !== condition.type), condition],
+    };
   });
   deleteObject(objects, pods, namespace, name, options, now());
   sendJson(response, 201, JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }));
@@ -147,7 +156,9 @@ async function deleteCollection(context: Context, { kind, namespace }: Route): P
   const selection = selectionOf(kind, query);
   const entries = objects.entries(kind, namespace).filter(({ object }) => selects(selection, object));
   const { preconditions: _one, ...each } = options;
-  const deleted = entries.map(({ object }) => deleteObject(objects, kind, object.metadata.namespace, object.metadata.name ?? '', each, context.now()).entry);
+  const deleted = entries.map(
+    ({ object }) => deleteObject(objects, kind, object.metadata.namespace, object.metadata.name ?? '', each, context.now()).entry,
+  );
   sendJson(response, 200, renderList(kind, deleted, { resourceVersion: String(objects.revision) }, rendering(context)));
 }
 
@@ -164,7 +175,8 @@ function rendering({ request, query, now }: Context): Rendering {
 
 function isDryRun(query: URLSearchParams): boolean {
   const value = query.get('dryRun');
-  if (value !== null && value !== '' && value !== 'All') throw badRequest(`Invalid value: [${JSON.stringify(value)}]: Unsupported value: ${JSON.stringify(value)}: supported values: "All"`);
+  if (value !== null && value !== '' && value !== 'All')
+    throw badRequest(`Invalid value: [${JSON.stringify(value)}]: Unsupported value: ${JSON.stringify(value)}: supported values: "All"`);
   return value === 'All';
 }
 

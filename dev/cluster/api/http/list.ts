@@ -31,10 +31,15 @@ export function listPage(objects: ObjectStore, kind: Kind, namespace: string | u
   const limit = integerOf(query, 'limit') ?? 0;
   const continuation = readContinuation(query.get('continue') ?? '');
   if (continuation !== undefined && continuation.revision < objects.oldestRevision) {
-    throw expired('The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.');
+    throw expired(
+      'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.',
+    );
   }
   const revision = continuation?.revision ?? objects.revision;
-  const all = continuation === undefined ? objects.entries(kind, namespace) : objects.entriesAt(kind, revision, namespace).filter((entry) => entryKey(entry) > continuation.after);
+  const all =
+    continuation === undefined
+      ? objects.entries(kind, namespace)
+      : objects.entriesAt(kind, revision, namespace).filter((entry) => entryKey(entry) > continuation.after);
   const selected = all.filter(({ object }) => selects(selection, object));
   const entries = limit > 0 ? selected.slice(0, limit) : selected;
   const last = entries.at(-1);
@@ -43,14 +48,18 @@ export function listPage(objects: ObjectStore, kind: Kind, namespace: string | u
   // The real server counts what remains only where nothing was selected.
   const unselected = selection.labels.length === 0 && selection.fields.length === 0;
   const next = Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start: entryKey(last) })).toString('base64url');
-  return { entries, metadata: { resourceVersion, continue: next, ...(unselected && { remainingItemCount: selected.length - entries.length }) } };
+  return {
+    entries,
+    metadata: { resourceVersion, continue: next, ...(unselected && { remainingItemCount: selected.length - entries.length }) },
+  };
 }
 
 function readContinuation(token: string): Continuation | undefined {
   if (token === '') return undefined;
   try {
     const value: unknown = JSON.parse(Buffer.from(token, 'base64url').toString('utf8'));
-    if (isTree(value) && typeof value['rv'] === 'number' && typeof value['start'] === 'string') return { revision: value['rv'], after: value['start'] };
+    if (isTree(value) && typeof value['rv'] === 'number' && typeof value['start'] === 'string')
+      return { revision: value['rv'], after: value['start'] };
   } catch {
     // Not ours: refused below, like a token of the wrong shape.
   }

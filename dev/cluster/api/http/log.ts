@@ -18,7 +18,14 @@ import { booleanOf, integerOf } from './parameters.ts';
 const REFUSAL_MS = 50;
 
 /** Answers the log, until its end or, with `follow`, until the container or the client ends it. Rejects before the answer has begun. */
-export async function serveLog(objects: ObjectStore, node: Node, target: { readonly namespace: string | undefined; readonly name: string }, query: URLSearchParams, response: ServerResponse, now: Date): Promise<void> {
+export async function serveLog(
+  objects: ObjectStore,
+  node: Node,
+  target: { readonly namespace: string | undefined; readonly name: string },
+  query: URLSearchParams,
+  response: ServerResponse,
+  now: Date,
+): Promise<void> {
   const { namespace = '', name } = target;
   const abort = new AbortController();
   const options = logOptions(name, query, now, abort.signal);
@@ -74,18 +81,31 @@ function logOptions(name: string, query: URLSearchParams, now: Date, signal: Abo
     if (Number.isNaN(time)) throw badRequest(`parsing time ${JSON.stringify(sinceTime)} as "2006-01-02T15:04:05Z07:00": cannot parse`);
     numbers.sinceSeconds = Math.max(1, Math.ceil((now.getTime() - time) / 1000));
   }
-  return { follow: booleanOf(query, 'follow'), previous: booleanOf(query, 'previous'), timestamps: booleanOf(query, 'timestamps'), ...numbers, signal };
+  return {
+    follow: booleanOf(query, 'follow'),
+    previous: booleanOf(query, 'previous'),
+    timestamps: booleanOf(query, 'timestamps'),
+    ...numbers,
+    signal,
+  };
 }
 
 /** What the kubelet says of a container that has never run. */
-const WAITING: Readonly<Record<string, string>> = { ErrImagePull: "image can't be pulled", ImagePullBackOff: 'trying and failing to pull image' };
+const WAITING: Readonly<Record<string, string>> = {
+  ErrImagePull: "image can't be pulled",
+  ImagePullBackOff: 'trying and failing to pull image',
+};
 
 function refuseWithoutLog(pod: V1Pod, container: string, previous: boolean): void {
   const name = pod.metadata?.name ?? '';
   const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
   const status = statuses.find((item) => item.name === container);
-  if (previous && status?.lastState?.terminated === undefined) throw badRequest(`previous terminated container "${container}" in pod "${name}" not found`);
+  if (previous && status?.lastState?.terminated === undefined)
+    throw badRequest(`previous terminated container "${container}" in pod "${name}" not found`);
   const reason = status?.state?.waiting?.reason;
   const never = status === undefined || (reason !== undefined && status.lastState?.terminated === undefined);
-  if (never) throw badRequest(`container "${container}" in pod "${name}" is waiting to start: ${WAITING[reason ?? ''] ?? reason ?? 'ContainerCreating'}`);
+  if (never)
+    throw badRequest(
+      `container "${container}" in pod "${name}" is waiting to start: ${WAITING[reason ?? ''] ?? reason ?? 'ContainerCreating'}`,
+    );
 }

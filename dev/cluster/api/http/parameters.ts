@@ -9,7 +9,10 @@ import type { Selection } from '../selectors.ts';
 import { badRequest } from '../status.ts';
 
 export function selectionOf(kind: Kind, query: URLSearchParams): Selection {
-  return { labels: parseLabelSelector(query.get('labelSelector') ?? ''), fields: parseFieldSelector(kind, query.get('fieldSelector') ?? '') };
+  return {
+    labels: parseLabelSelector(query.get('labelSelector') ?? ''),
+    fields: parseFieldSelector(kind, query.get('fieldSelector') ?? ''),
+  };
 }
 
 export function booleanOf(query: URLSearchParams, name: string): boolean {
@@ -29,6 +32,9 @@ export function integerOf(query: URLSearchParams, name: string): number | undefi
 export function versionOf(query: URLSearchParams): number | undefined {
   const text = query.get('resourceVersion') ?? '';
   if (text === '') return undefined;
-  if (!/^\d+$/.test(text)) throw badRequest(`invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!/^\d+$/.test(text))
+    throw badRequest(
+      `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+    );
   return Number(text);
 }

@@ -20,7 +20,8 @@ export function podStatusText(pod: V1Pod): string {
     if (state?.running && ready) running = true;
   }
   // A container that has ended beside one that runs: the pod is running.
-  if (reason === 'Completed' && running) return status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true ? 'Running' : 'NotReady';
+  if (reason === 'Completed' && running)
+    return status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true ? 'Running' : 'NotReady';
   return reason;
 }
 
@@ -51,6 +52,9 @@ export function readyText({ spec, status }: V1Pod): string {
 export function restartsText({ status }: V1Pod, now: Date): string {
   const statuses: readonly V1ContainerStatus[] = status?.containerStatuses ?? [];
   const count = statuses.reduce((sum, { restartCount }) => sum + restartCount, 0);
-  const last = statuses.flatMap(({ lastState }) => lastState?.terminated?.finishedAt ?? []).toSorted((left, right) => new Date(left).getTime() - new Date(right).getTime()).at(-1);
+  const last = statuses
+    .flatMap(({ lastState }) => lastState?.terminated?.finishedAt ?? [])
+    .toSorted((left, right) => new Date(left).getTime() - new Date(right).getTime())
+    .at(-1);
   return count === 0 || last === undefined ? String(count) : `${count} (${ageOf(last, now)} ago)`;
 }

@@ -58,8 +58,23 @@ export function renderWatched(kind: Kind, entry: Entry, { form, include, now }: 
 
 /** A list. Items are joined from the JSON that each version already has. */
 export function renderList(kind: Kind, entries: readonly Entry[], metadata: object, { form, include, now }: Rendering): string {
-  if (form === 'table') return JSON.stringify(renderTable(kind, entries.map((entry) => tableRow(entry, include)), metadata, true, now));
-  if (form === 'partial') return JSON.stringify({ kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata, items: entries.map(({ object }) => partial(object)) });
+  if (form === 'table')
+    return JSON.stringify(
+      renderTable(
+        kind,
+        entries.map((entry) => tableRow(entry, include)),
+        metadata,
+        true,
+        now,
+      ),
+    );
+  if (form === 'partial')
+    return JSON.stringify({
+      kind: 'PartialObjectMetadataList',
+      apiVersion: 'meta.k8s.io/v1',
+      metadata,
+      items: entries.map(({ object }) => partial(object)),
+    });
   const items = entries.map(({ body }) => body).join(',');
   return `{"kind":"${kind.kind}List","apiVersion":"${apiVersion(kind)}","metadata":${JSON.stringify(metadata)},"items":[${items}]}`;
 }

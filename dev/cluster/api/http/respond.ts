@@ -11,7 +11,11 @@ import { StatusError } from '../status.ts';
 
 export function sendJson(response: ServerResponse, code: number, json: string): void {
   const body = `${json}\n`;
-  response.writeHead(code, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), 'cache-control': 'no-cache, private' });
+  response.writeHead(code, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-cache, private',
+  });
   response.end(body);
 }
 
@@ -42,6 +46,11 @@ export function sendError(response: ServerResponse, error: unknown): void {
 export function refuseUpgrade(socket: Duplex, error: unknown): void {
   const { status } = statusOf(error);
   const body = `${JSON.stringify(status)}\n`;
-  const head = [`HTTP/1.1 ${status.code} ${STATUS_CODES[status.code] ?? ''}`, 'Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close'];
+  const head = [
+    `HTTP/1.1 ${status.code} ${STATUS_CODES[status.code] ?? ''}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }

@@ -30,7 +30,8 @@ export function parseRoute(path: string): Route | undefined {
   const inNamespace = first === 'namespaces' && third !== undefined && group + version !== '' && !isSubresource(kindAt(first), third);
   const plural = inNamespace ? third : first;
   const kind = kindAt(plural);
-  if (kind === undefined || (inNamespace && !kind.namespaced)) throw notImplemented(`${plural} of ${apiVersion({ group, version, plural })}`);
+  if (kind === undefined || (inNamespace && !kind.namespaced))
+    throw notImplemented(`${plural} of ${apiVersion({ group, version, plural })}`);
   const [namespace, name, subresource] = inNamespace ? [second, fourth, fifth] : [undefined, second, third];
   if (subresource !== undefined && !kind.subresources.includes(subresource)) throw notImplemented(`${plural}/${subresource}`);
   return { kind, namespace, name, subresource };

@@ -3,7 +3,19 @@
  *
  * @module
  */
-import type { CoreV1Event, KubernetesObject, V1Namespace, V1NetworkPolicy, V1Node, V1PersistentVolume, V1PersistentVolumeClaim, V1Pod, V1ResourceQuota, V1Secret, V1StorageClass } from '@kubernetes/client-node';
+import type {
+  CoreV1Event,
+  KubernetesObject,
+  V1Namespace,
+  V1NetworkPolicy,
+  V1Node,
+  V1PersistentVolume,
+  V1PersistentVolumeClaim,
+  V1Pod,
+  V1ResourceQuota,
+  V1Secret,
+  V1StorageClass,
+} from '@kubernetes/client-node';
 import type { Kind } from '../resources.ts';
 import { ageOf } from './age.ts';
 import { podStatusText, readyText, restartsText } from './pod-status.ts';
@@ -29,7 +41,12 @@ function nameOf(object: KubernetesObject): string {
   return object.metadata?.name ?? '';
 }
 
-const MODES: Readonly<Record<string, string>> = { ReadWriteOnce: 'RWO', ReadOnlyMany: 'ROX', ReadWriteMany: 'RWX', ReadWriteOncePod: 'RWOP' };
+const MODES: Readonly<Record<string, string>> = {
+  ReadWriteOnce: 'RWO',
+  ReadOnlyMany: 'ROX',
+  ReadWriteMany: 'RWX',
+  ReadWriteOncePod: 'RWOP',
+};
 
 function modes(accessModes: readonly string[] = []): string {
   return accessModes.map((mode) => MODES[mode] ?? mode).join(',');
@@ -37,7 +54,10 @@ function modes(accessModes: readonly string[] = []): string {
 
 function usage({ spec, status }: V1ResourceQuota, limits: boolean): string {
   const hard = Object.entries(status?.hard ?? spec?.hard ?? {}).filter(([name]) => name.startsWith('limits.') === limits);
-  return hard.map(([name, value]) => `${name}: ${status?.used?.[name] ?? '0'}/${value}`).toSorted().join(', ');
+  return hard
+    .map(([name, value]) => `${name}: ${status?.used?.[name] ?? '0'}/${value}`)
+    .toSorted()
+    .join(', ');
 }
 
 function selectorText({ spec }: V1NetworkPolicy): string {
@@ -50,32 +70,102 @@ const LAYOUTS: Readonly<Record<string, Layout>> = {
     ...[nameOf(pod), readyText(pod), podStatusText(pod), restartsText(pod, now), age(pod, now)],
     ...[pod.status?.podIP ?? '<none>', pod.spec?.nodeName ?? '<none>', '<none>', '<none>'],
   ]),
-  namespaces: layout<V1Namespace>('Name|Status|Age', (namespace, now) => [nameOf(namespace), namespace.status?.phase ?? '', age(namespace, now)]),
-  persistentvolumeclaims: layout<V1PersistentVolumeClaim>('Name|Status|Volume|Capacity|Access Modes|StorageClass|VolumeAttributesClass|Age|VolumeMode+', (claim, now) => [
-    ...[nameOf(claim), claim.metadata?.deletionTimestamp === undefined ? (claim.status?.phase ?? '') : 'Terminating', claim.spec?.volumeName ?? ''],
-    ...[claim.status?.capacity?.['storage'] ?? '', modes(claim.status?.accessModes), claim.spec?.storageClassName ?? '', '<unset>', age(claim, now), claim.spec?.volumeMode ?? ''],
+  namespaces: layout<V1Namespace>('Name|Status|Age', (namespace, now) => [
+    nameOf(namespace),
+    namespace.status?.phase ?? '',
+    age(namespace, now),
   ]),
-  persistentvolumes: layout<V1PersistentVolume>('Name|Capacity|Access Modes|Reclaim Policy|Status|Claim|StorageClass|VolumeAttributesClass|Reason|Age|VolumeMode+', (volume, now) => [
-    ...[nameOf(volume), volume.spec?.capacity?.['storage'] ?? '', modes(volume.spec?.accessModes), volume.spec?.persistentVolumeReclaimPolicy ?? '', volume.status?.phase ?? ''],
-    ...[`${volume.spec?.claimRef?.namespace}/${volume.spec?.claimRef?.name}`, volume.spec?.storageClassName ?? '', '<unset>', '', age(volume, now), volume.spec?.volumeMode ?? ''],
+  persistentvolumeclaims: layout<V1PersistentVolumeClaim>(
+    'Name|Status|Volume|Capacity|Access Modes|StorageClass|VolumeAttributesClass|Age|VolumeMode+',
+    (claim, now) => [
+      ...[
+        nameOf(claim),
+        claim.metadata?.deletionTimestamp === undefined ? (claim.status?.phase ?? '') : 'Terminating',
+        claim.spec?.volumeName ?? '',
+      ],
+      ...[
+        claim.status?.capacity?.['storage'] ?? '',
+        modes(claim.status?.accessModes),
+        claim.spec?.storageClassName ?? '',
+        '<unset>',
+        age(claim, now),
+        claim.spec?.volumeMode ?? '',
+      ],
+    ],
+  ),
+  persistentvolumes: layout<V1PersistentVolume>(
+    'Name|Capacity|Access Modes|Reclaim Policy|Status|Claim|StorageClass|VolumeAttributesClass|Reason|Age|VolumeMode+',
+    (volume, now) => [
+      ...[
+        nameOf(volume),
+        volume.spec?.capacity?.['storage'] ?? '',
+        modes(volume.spec?.accessModes),
+        volume.spec?.persistentVolumeReclaimPolicy ?? '',
+        volume.status?.phase ?? '',
+      ],
+      ...[
+        `${volume.spec?.claimRef?.namespace}/${volume.spec?.claimRef?.name}`,
+        volume.spec?.storageClassName ?? '',
+        '<unset>',
+        '',
+        age(volume, now),
+        volume.spec?.volumeMode ?? '',
+      ],
+    ],
+  ),
+  secrets: layout<V1Secret>('Name|Type|Data|Age', (secret, now) => [
+    nameOf(secret),
+    secret.type ?? '',
+    Object.keys(secret.data ?? {}).length,
+    age(secret, now),
   ]),
-  secrets: layout<V1Secret>('Name|Type|Data|Age', (secret, now) => [nameOf(secret), secret.type ?? '', Object.keys(secret.data ?? {}).length, age(secret, now)]),
   serviceaccounts: layout('Name|Secrets|Age', (account, now) => [nameOf(account), 0, age(account, now)]),
-  resourcequotas: layout<V1ResourceQuota>('Name|Request|Limit|Age', (quota, now) => [nameOf(quota), usage(quota, false), usage(quota, true), age(quota, now)]),
+  resourcequotas: layout<V1ResourceQuota>('Name|Request|Limit|Age', (quota, now) => [
+    nameOf(quota),
+    usage(quota, false),
+    usage(quota, true),
+    age(quota, now),
+  ]),
   limitranges: layout('Name|Created At', (range) => [nameOf(range), String(range.metadata?.creationTimestamp ?? '')]),
-  networkpolicies: layout<V1NetworkPolicy>('Name|Pod-Selector|Age', (policy, now) => [nameOf(policy), selectorText(policy), age(policy, now)]),
+  networkpolicies: layout<V1NetworkPolicy>('Name|Pod-Selector|Age', (policy, now) => [
+    nameOf(policy),
+    selectorText(policy),
+    age(policy, now),
+  ]),
   storageclasses: layout<V1StorageClass>('Name|Provisioner|ReclaimPolicy|VolumeBindingMode|AllowVolumeExpansion|Age', (item, now) => [
-    ...[item.metadata?.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true' ? `${nameOf(item)} (default)` : nameOf(item), item.provisioner],
+    ...[
+      item.metadata?.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true' ? `${nameOf(item)} (default)` : nameOf(item),
+      item.provisioner,
+    ],
     ...[item.reclaimPolicy ?? '', item.volumeBindingMode ?? '', item.allowVolumeExpansion ?? false, age(item, now)],
   ]),
   nodes: layout<V1Node>('Name|Status|Roles|Age|Version|Internal-IP+|OS-Image+|Container-Runtime+', (node, now) => [
-    ...[nameOf(node), node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true ? 'Ready' : 'NotReady', '<none>', age(node, now)],
-    ...[node.status?.nodeInfo?.kubeletVersion ?? '', node.status?.addresses?.[0]?.address ?? '<none>', node.status?.nodeInfo?.osImage ?? '', node.status?.nodeInfo?.containerRuntimeVersion ?? ''],
+    ...[
+      nameOf(node),
+      node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true ? 'Ready' : 'NotReady',
+      '<none>',
+      age(node, now),
+    ],
+    ...[
+      node.status?.nodeInfo?.kubeletVersion ?? '',
+      node.status?.addresses?.[0]?.address ?? '<none>',
+      node.status?.nodeInfo?.osImage ?? '',
+      node.status?.nodeInfo?.containerRuntimeVersion ?? '',
+    ],
   ]),
   events: layout<CoreV1Event>('Last Seen|Type|Reason|Object|Subobject+|Source+|Message|First Seen+|Count+|Name+', (event, now) => [
     ...[ageOf(event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp, now), event.type ?? '', event.reason ?? ''],
-    ...[`${(event.involvedObject.kind ?? '').toLowerCase()}/${event.involvedObject.name ?? ''}`, event.involvedObject.fieldPath ?? '', event.source?.component ?? ''],
-    ...[(event.message ?? '').trim(), ageOf(event.firstTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp, now), event.count ?? 1, nameOf(event)],
+    ...[
+      `${(event.involvedObject.kind ?? '').toLowerCase()}/${event.involvedObject.name ?? ''}`,
+      event.involvedObject.fieldPath ?? '',
+      event.source?.component ?? '',
+    ],
+    ...[
+      (event.message ?? '').trim(),
+      ageOf(event.firstTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp, now),
+      event.count ?? 1,
+      nameOf(event),
+    ],
   ]),
 };
 

@@ -31,7 +31,14 @@ export interface WatchTarget {
 }
 
 /** Answers until the client goes, the time is up or the watcher is too slow. Throws 400 before the answer has begun. */
-export function serveWatch(objects: ObjectStore, target: WatchTarget, query: URLSearchParams, response: ServerResponse, render: Omit<Rendering, 'now'>, now: () => Date): void {
+export function serveWatch(
+  objects: ObjectStore,
+  target: WatchTarget,
+  query: URLSearchParams,
+  response: ServerResponse,
+  render: Omit<Rendering, 'now'>,
+  now: () => Date,
+): void {
   const { kind, namespace, name } = target;
   const selection = selectionOf(kind, query);
   const bookmarks = booleanOf(query, 'allowWatchBookmarks');
@@ -40,7 +47,9 @@ export function serveWatch(objects: ObjectStore, target: WatchTarget, query: URL
   const since = initial ? objects.revision : asked;
   const timeoutSeconds = integerOf(query, 'timeoutSeconds') || DEFAULT_TIMEOUT_SECONDS;
   const picks = ({ object }: Entry): boolean =>
-    (namespace === undefined || object.metadata.namespace === namespace) && (name === undefined || object.metadata.name === name) && selects(selection, object);
+    (namespace === undefined || object.metadata.namespace === namespace) &&
+    (name === undefined || object.metadata.name === name) &&
+    selects(selection, object);
 
   response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' });
   response.flushHeaders();
@@ -80,7 +89,10 @@ export function serveWatch(objects: ObjectStore, target: WatchTarget, query: URL
 }
 
 /** What a change is to a watcher that sees only a part: an object may enter or leave the selection without being made or deleted. */
-function visibleEvent({ type, entry, previous, revision }: Change, picks: (entry: Entry) => boolean): { readonly type: Change['type']; readonly entry: Entry } | undefined {
+function visibleEvent(
+  { type, entry, previous, revision }: Change,
+  picks: (entry: Entry) => boolean,
+): { readonly type: Change['type']; readonly entry: Entry } | undefined {
   const before = previous !== undefined && picks(previous);
   const after = type !== 'DELETED' && picks(entry);
   if (before && after) return { type: 'MODIFIED', entry };

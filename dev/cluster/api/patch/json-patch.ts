@@ -20,7 +20,8 @@ function rejected(): StatusError {
 
 /** Applies the operations to a copy. Throws 400 where the patch is none, 422 where an operation fails. */
 export function applyJsonPatch(target: unknown, patch: unknown): unknown {
-  if (!Array.isArray(patch)) throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp');
+  if (!Array.isArray(patch))
+    throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp');
   // RFC 6902 applies one operation after the other; the whole is discarded if one fails.
   return patch.reduce<unknown>((value, operation) => applyOperation(value, readOperation(operation)), structuredClone(target));
 }
@@ -55,7 +56,10 @@ function applyOperation(target: unknown, { op, path, from, value }: Operation): 
 
 function pointer(text: string | undefined): readonly string[] {
   if (text === undefined || (text !== '' && !text.startsWith('/'))) throw rejected();
-  return text.split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return text
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
 function read(target: unknown, path: readonly string[]): unknown {

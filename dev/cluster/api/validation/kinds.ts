@@ -6,7 +6,16 @@
 import type { KubernetesObject } from '@kubernetes/client-node';
 import type { Kind } from '../resources.ts';
 import type { FieldFault } from '../status.ts';
-import { decodeClaim, decodeLimitRange, decodeQuota, decodeSecret, validateClaim, validateClaimUpdate, validateSecret, validateSecretUpdate } from './others.ts';
+import {
+  decodeClaim,
+  decodeLimitRange,
+  decodeQuota,
+  decodeSecret,
+  validateClaim,
+  validateClaimUpdate,
+  validateSecret,
+  validateSecretUpdate,
+} from './others.ts';
 import { decodePod, validatePod, validatePodUpdate } from './pod.ts';
 
 /** Throws 400 for what cannot be an object of this kind at all. */

@@ -18,22 +18,27 @@ export function decodeObject(kind: Kind, body: unknown): KubernetesObject & Tree
   const refuse = (reason: string): never => {
     throw badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${reason}`);
   };
-  if (!isTree(body)) throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error`);
+  if (!isTree(body))
+    throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error`);
   const given = body['kind'];
   const version = body['apiVersion'];
   if ((given !== undefined && given !== kind.kind) || (version !== undefined && version !== apiVersion(kind))) {
-    throw badRequest(`${String(given)} in version "${String(version)}" cannot be handled as a ${kind.kind}: converting (${String(version)}.${String(given)}) to (${kind.group || 'core'}.${kind.kind}): unknown conversion`);
+    throw badRequest(
+      `${String(given)} in version "${String(version)}" cannot be handled as a ${kind.kind}: converting (${String(version)}.${String(given)}) to (${kind.group || 'core'}.${kind.kind}): unknown conversion`,
+    );
   }
   const metadata = body['metadata'] ?? {};
   if (!isTree(metadata)) return refuse('json: cannot unmarshal into Go struct field .metadata of type v1.ObjectMeta');
   for (const name of ['labels', 'annotations']) {
     const map = metadata[name] ?? {};
     const wrong = isTree(map) ? Object.values(map).find((value) => typeof value !== 'string') : map;
-    if (wrong !== undefined) refuse(`json: cannot unmarshal ${jsonType(wrong)} into Go struct field ObjectMeta.metadata.${name} of type string`);
+    if (wrong !== undefined)
+      refuse(`json: cannot unmarshal ${jsonType(wrong)} into Go struct field ObjectMeta.metadata.${name} of type string`);
   }
   for (const name of ['name', 'namespace', 'generateName', 'resourceVersion', 'uid']) {
     const value = metadata[name] ?? '';
-    if (typeof value !== 'string') refuse(`json: cannot unmarshal ${jsonType(value)} into Go struct field ObjectMeta.metadata.${name} of type string`);
+    if (typeof value !== 'string')
+      refuse(`json: cannot unmarshal ${jsonType(value)} into Go struct field ObjectMeta.metadata.${name} of type string`);
   }
   return { ...body, metadata: Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== null)) };
 }
@@ -52,7 +57,9 @@ export function validateMetadata(kind: Kind, object: KubernetesObject): FieldFau
   else if (generateName === '') faults.push(required('metadata.name', 'name or generateName is required'));
   else faults.push(...checkName('metadata.generateName', generateName.replace(/-$/, '')));
   faults.push(...checkLabels('metadata.labels', labels), ...checkAnnotations('metadata.annotations', annotations));
-  for (const finalizer of finalizers) if (!finalizer.includes('/') && !STANDARD_FINALIZERS.has(finalizer)) faults.push(invalidValue('metadata.finalizers', finalizer, 'name is neither a standard finalizer name nor is it fully qualified'));
+  for (const finalizer of finalizers)
+    if (!finalizer.includes('/') && !STANDARD_FINALIZERS.has(finalizer))
+      faults.push(invalidValue('metadata.finalizers', finalizer, 'name is neither a standard finalizer name nor is it fully qualified'));
   return faults;
 }
 

@@ -58,7 +58,14 @@ function checkQualifiedName(field: string, key: string): FieldFault[] {
   const parts = key.split('/');
   const [first = '', second] = parts;
   const name = second ?? first;
-  if (parts.length > 2) return [invalidValue(field, key, `a qualified name ${QUALIFIED_WORDS} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`)];
+  if (parts.length > 2)
+    return [
+      invalidValue(
+        field,
+        key,
+        `a qualified name ${QUALIFIED_WORDS} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+      ),
+    ];
   const messages: string[] = [];
   if (second !== undefined && first === '') messages.push('prefix part must be non-empty');
   if (second !== undefined && first !== '' && !dnsSubdomain.pattern.test(first)) messages.push(`prefix part ${dnsSubdomain.words}`);
@@ -78,5 +85,7 @@ const LONGEST_ANNOTATIONS = 256 * 1024;
 export function checkAnnotations(field: string, annotations: Readonly<Record<string, string>> = {}): FieldFault[] {
   const size = Object.entries(annotations).reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
   const faults = Object.keys(annotations).flatMap((key) => checkQualifiedName(field, key.toLowerCase()));
-  return size > LONGEST_ANNOTATIONS ? [...faults, { reason: 'FieldValueTooLong', field, message: `Too long: may not be more than ${LONGEST_ANNOTATIONS} bytes` }] : faults;
+  return size > LONGEST_ANNOTATIONS
+    ? [...faults, { reason: 'FieldValueTooLong', field, message: `Too long: may not be more than ${LONGEST_ANNOTATIONS} bytes` }]
+    : faults;
 }

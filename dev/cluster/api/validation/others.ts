@@ -29,8 +29,16 @@ export function validateSecret(secret: V1Secret): FieldFault[] {
   const size = data.reduce((sum, [, value]) => sum + Buffer.byteLength(value, 'base64'), 0);
   const faults = data
     .filter(([key]) => !/^[-._a-zA-Z0-9]{1,253}$/.test(key))
-    .map(([key]) => invalidValue(`data[${key}]`, key, "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"));
-  return size > LONGEST_SECRET ? [...faults, { reason: 'FieldValueTooLong', field: 'data', message: `Too long: may not be more than ${LONGEST_SECRET} bytes` }] : faults;
+    .map(([key]) =>
+      invalidValue(
+        `data[${key}]`,
+        key,
+        "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+      ),
+    );
+  return size > LONGEST_SECRET
+    ? [...faults, { reason: 'FieldValueTooLong', field: 'data', message: `Too long: may not be more than ${LONGEST_SECRET} bytes` }]
+    : faults;
 }
 
 export function validateSecretUpdate(next: V1Secret, current: V1Secret): FieldFault[] {
@@ -51,7 +59,13 @@ export function validateClaim(claim: V1PersistentVolumeClaim): FieldFault[] {
   const storage = resources?.requests?.['storage'];
   const faults: FieldFault[] = [];
   if (accessModes.length === 0) faults.push(required('spec.accessModes', 'at least 1 access mode is required'));
-  for (const mode of accessModes) if (!ACCESS_MODES.includes(mode)) faults.push({ reason: 'FieldValueNotSupported', field: 'spec.accessModes', message: `Unsupported value: "${mode}": supported values: ${ACCESS_MODES.map((item) => `"${item}"`).join(', ')}` });
+  for (const mode of accessModes)
+    if (!ACCESS_MODES.includes(mode))
+      faults.push({
+        reason: 'FieldValueNotSupported',
+        field: 'spec.accessModes',
+        message: `Unsupported value: "${mode}": supported values: ${ACCESS_MODES.map((item) => `"${item}"`).join(', ')}`,
+      });
   if (storage === undefined) faults.push(required('spec.resources[storage]'));
   else if (quantityOf(storage).nano <= 0n) faults.push(invalidValue('spec.resources[storage]', storage, 'must be greater than zero'));
   return faults;
@@ -62,8 +76,12 @@ export function validateClaimUpdate(next: V1PersistentVolumeClaim, current: V1Pe
   const bound = current.status?.phase === 'Bound';
   const [wanted, present] = [next, current].map((claim) => quantityOf(claim.spec?.resources?.requests?.['storage']).nano);
   const spec = { ...next.spec, ...(bound && { resources: current.spec?.resources }) };
-  if (!deepEqual(spec, { ...current.spec })) return [forbiddenField('spec', 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims')];
-  if ((wanted ?? 0n) < (present ?? 0n)) return [forbiddenField('spec.resources.requests.storage', 'field can not be less than status.capacity')];
+  if (!deepEqual(spec, { ...current.spec }))
+    return [
+      forbiddenField('spec', 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims'),
+    ];
+  if ((wanted ?? 0n) < (present ?? 0n))
+    return [forbiddenField('spec.resources.requests.storage', 'field can not be less than status.capacity')];
   return [];
 }
 

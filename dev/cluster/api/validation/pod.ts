@@ -15,7 +15,9 @@ import { checkResources, requireQuantities } from './resources.ts';
 /** Throws 400 for members whose JSON type no pod can have; later code reads them without looking. */
 export function decodePod(pod: V1Pod): void {
   const refuse = (value: unknown, field: string, type: string): never => {
-    throw badRequest(`Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal ${jsonType(value)} into Go struct field ${field} of type ${type}`);
+    throw badRequest(
+      `Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal ${jsonType(value)} into Go struct field ${field} of type ${type}`,
+    );
   };
   const spec: unknown = pod.spec ?? {};
   if (!isTree(spec)) return refuse(spec, 'Pod.spec', 'v1.PodSpec');
@@ -28,7 +30,8 @@ export function decodePod(pod: V1Pod): void {
     const shaped = [env, ports, volumeMounts].every((items) => items === null || (Array.isArray(items) && items.every(isTree)));
     if (!shaped) return refuse('', 'Container.spec.containers', '[]v1.EnvVar');
     for (const { name, value } of env ?? []) {
-      for (const [member, text] of Object.entries({ name, value })) if (text !== undefined && text !== null && typeof text !== 'string') refuse(text, `EnvVar.spec.containers.env.${member}`, 'string');
+      for (const [member, text] of Object.entries({ name, value }))
+        if (text !== undefined && text !== null && typeof text !== 'string') refuse(text, `EnvVar.spec.containers.env.${member}`, 'string');
     }
     requireQuantities('Pod', resources?.requests);
     requireQuantities('Pod', resources?.limits);
@@ -47,11 +50,17 @@ export function validatePod(pod: V1Pod): FieldFault[] {
   const faults = checkVolumes(spec.volumes ?? []);
   if (containers.length === 0) faults.push(required('spec.containers'));
   containers.forEach((container, index) => faults.push(...checkContainer(`spec.containers[${index}]`, container, taken, volumeNames)));
-  (spec.initContainers ?? []).forEach((container, index) => faults.push(...checkContainer(`spec.initContainers[${index}]`, container, taken, volumeNames)));
+  (spec.initContainers ?? []).forEach((container, index) =>
+    faults.push(...checkContainer(`spec.initContainers[${index}]`, container, taken, volumeNames)),
+  );
   const policies = ['Always', 'OnFailure', 'Never'];
   if (!policies.includes(spec.restartPolicy ?? 'Always')) faults.push(unsupported('spec.restartPolicy', spec.restartPolicy, policies));
-  if ((spec.terminationGracePeriodSeconds ?? 0) < 0) faults.push(invalidValue('spec.terminationGracePeriodSeconds', spec.terminationGracePeriodSeconds, 'must be greater than or equal to 0'));
-  if ((spec.activeDeadlineSeconds ?? 1) < 1) faults.push(invalidValue('spec.activeDeadlineSeconds', spec.activeDeadlineSeconds, 'must be between 1 and 2147483647, inclusive'));
+  if ((spec.terminationGracePeriodSeconds ?? 0) < 0)
+    faults.push(
+      invalidValue('spec.terminationGracePeriodSeconds', spec.terminationGracePeriodSeconds, 'must be greater than or equal to 0'),
+    );
+  if ((spec.activeDeadlineSeconds ?? 1) < 1)
+    faults.push(invalidValue('spec.activeDeadlineSeconds', spec.activeDeadlineSeconds, 'must be between 1 and 2147483647, inclusive'));
   return faults;
 }
 
@@ -69,13 +78,22 @@ function checkContainer(field: string, container: V1Container, taken: Set<string
   const faults = taken.has(container.name) ? [duplicate(`${field}.name`, container.name)] : checkLabelName(`${field}.name`, container.name);
   taken.add(container.name);
   if (container.image === undefined || container.image === '') faults.push(required(`${field}.image`));
-  else if (container.image !== container.image.trim()) faults.push(invalidValue(`${field}.image`, container.image, 'must not have leading or trailing whitespace'));
+  else if (container.image !== container.image.trim())
+    faults.push(invalidValue(`${field}.image`, container.image, 'must not have leading or trailing whitespace'));
   (container.ports ?? []).forEach(({ containerPort }, index) => {
-    if (!(Number.isInteger(containerPort) && containerPort >= 1 && containerPort <= 65535)) faults.push(invalidValue(`${field}.ports[${index}].containerPort`, containerPort, 'must be between 1 and 65535, inclusive'));
+    if (!(Number.isInteger(containerPort) && containerPort >= 1 && containerPort <= 65535))
+      faults.push(invalidValue(`${field}.ports[${index}].containerPort`, containerPort, 'must be between 1 and 65535, inclusive'));
   });
   (container.env ?? []).forEach(({ name }, index) => {
     if (name === undefined || name === '') faults.push(required(`${field}.env[${index}].name`));
-    else if (!/^[\x20-\x3c\x3e-\x7e]+$/.test(name)) faults.push(invalidValue(`${field}.env[${index}].name`, name, "a valid environment variable name must consist only of printable ASCII characters other than '='"));
+    else if (!/^[\x20-\x3c\x3e-\x7e]+$/.test(name))
+      faults.push(
+        invalidValue(
+          `${field}.env[${index}].name`,
+          name,
+          "a valid environment variable name must consist only of printable ASCII characters other than '='",
+        ),
+      );
   });
   const paths = new Set<string>();
   (container.volumeMounts ?? []).forEach((mount, index) => {

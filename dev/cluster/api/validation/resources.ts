@@ -11,7 +11,10 @@ import { invalidValue } from './faults.ts';
 /** 400 where a value is not a quantity at all: the real server fails to decode the object. */
 export function requireQuantities(kindName: string, quantities: Readonly<Record<string, unknown>> = {}): void {
   for (const value of Object.values(quantities)) {
-    if (parseQuantity(value) === undefined) throw badRequest(`${kindName} in version "v1" cannot be handled as a ${kindName}: quantities must match the regular expression '${QUANTITY_PATTERN}'`);
+    if (parseQuantity(value) === undefined)
+      throw badRequest(
+        `${kindName} in version "v1" cannot be handled as a ${kindName}: quantities must match the regular expression '${QUANTITY_PATTERN}'`,
+      );
   }
 }
 

@@ -21,6 +21,8 @@ export interface LaunchRequest {
   readonly stderr: boolean;
   /** A group of its own, for a runtime that has nothing else to kill by. */
   readonly detached?: boolean;
+  /** Descriptor 4 is for `bwrap --info-fd`. */
+  readonly information?: boolean;
 }
 
 export type Outcome =
@@ -37,11 +39,13 @@ export interface Launched {
   readonly stderr: Readable | undefined;
   /** Never rejects. */
   readonly outcome: Promise<Outcome>;
-  /** Never rejects: the exit code, or 128 + signal. */
+  /** Never rejects: the exit code, or 128 + signal. Settles when all of the report has been read. */
   readonly exit: Promise<number>;
   /** PID 1 as the machine counts it, once it is reported. */
   pid(): number | undefined;
   terminal(): string | undefined;
+  /** What else came by way of the report: complaints of the tools on the way. */
+  text(): string;
 }
 
 /** Rejects where the program itself cannot be started. */
@@ -57,7 +61,7 @@ export async function launch(pipes: PipePool, request: LaunchRequest): Promise<L
     child = spawn(program, args, {
       env: { ...request.environment },
       cwd: '/',
-      stdio: [...theirs.map((descriptor) => descriptor ?? 'ignore'), 'pipe', 'pipe'],
+      stdio: [...theirs.map((descriptor) => descriptor ?? ('ignore' as const)), 'pipe', request.information === true ? 'pipe' : 'ignore'],
       detached: request.detached ?? false,
     });
     await spawned(child);
@@ -68,7 +72,7 @@ export async function launch(pipes: PipePool, request: LaunchRequest): Promise<L
     for (const descriptor of theirs) if (descriptor !== undefined) closeSync(descriptor);
   }
   const exit = new Promise<number>((resolve) => {
-    child.once('exit', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+    child.once('close', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
   });
   return {
     child,
@@ -85,7 +89,7 @@ async function spawned(child: ChildProcess): Promise<void> {
   await new Promise<void>((_resolve, reject) => child.once('error', reject));
 }
 
-function listen(child: ChildProcess, exit: Promise<number>): Pick<Launched, 'outcome' | 'pid' | 'terminal'> {
+function listen(child: ChildProcess, exit: Promise<number>): Pick<Launched, 'outcome' | 'pid' | 'terminal' | 'text'> {
   let text = '';
   let pid: number | undefined;
   let terminal: string | undefined;
@@ -101,9 +105,9 @@ function listen(child: ChildProcess, exit: Promise<number>): Pick<Launched, 'out
     onLines(child.stdio[3], read);
     // bwrap tells the pid of its child in JSON, on a descriptor that it closes for the child.
     onLines(child.stdio[4], (line) => (pid ??= Number(/"child-pid": (\d+)/.exec(line)?.[1] ?? Number.NaN) || undefined));
-    void exit.then(() => setImmediate(() => resolve({ type: 'ended', text: text.trim() })));
+    void exit.then(() => resolve({ type: 'ended', text: text.trim() }));
   });
-  return { outcome, pid: () => pid, terminal: () => terminal };
+  return { outcome, pid: () => pid, terminal: () => terminal, text: () => text };
 }
 
 function onLines(stream: unknown, read: (line: string) => void): void {
@@ -116,6 +120,4 @@ function onLines(stream: unknown, read: (line: string) => void): void {
     lines.forEach(read);
   });
   stream.on('error', () => undefined);
-  // Processes that the command leaves behind may hold it open; it must not hold the cluster.
-  if ('unref' in stream && typeof stream.unref === 'function') stream.unref();
 }

@@ -12,23 +12,27 @@ export const TOOL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 
 /**
  * On the machine, before anything else: ends if the cluster died before its death signal was set (its parent is then another), and
- * joins the control groups, so that nothing of the container ever runs outside them.
+ * joins the control groups, so that nothing of the container ever runs outside them. The tools on the way complain into the report
+ * (descriptor 3), not into the container's output, which waits as descriptor 5.
  */
 export const ENTER = `
 [ -z "$BERTH_PARENT" ] || [ "$PPID" = "$BERTH_PARENT" ] || exit 1
+exec 5>&2 2>&3
 for file in $BERTH_CONTROL_GROUPS; do echo 0 > "$file" || exit 1; done
+export BERTH_MONITOR=$$
 exec "$@"
 `;
 
 /**
  * As PID 1 of the new namespaces: builds the root on a fresh tmpfs and turns into it. The old root is unmounted, so nothing that is
- * not in the mount table can be reached. Errors go to the report (descriptor 3), not into the container's log.
+ * not in the mount table can be reached. Seen from the machine, PID 1 has a number and the monitor as its parent: where that is gone
+ * already, no death signal will come.
  */
 export const BUILD_ROOT = `
 set -ef
-exec 4>&2 2>&3
 umask 022
-read -r pid rest < /proc/self/stat
+read -r pid name state parent rest < /proc/self/stat
+[ "$parent" = "$BERTH_MONITOR" ] || exit 1
 echo "pid $pid" >&3
 hostname "$BERTH_HOSTNAME" || :
 mount -t tmpfs -o mode=755,nosuid,nodev,size=16m tmpfs "$BERTH_ROOT"
@@ -44,7 +48,6 @@ unset IFS
 pivot_root . .
 umount -l .
 mount -o remount,bind,ro,nosuid,nodev /
-exec 2>&4 4>&-
 exec "$@"
 `;
 
@@ -53,6 +56,7 @@ exec "$@"
  * `env -i` sets the container's environment, whose names a shell could not all export.
  */
 export const LAUNCH = `
+exec 2>&5 5>&-
 ulimit -c 0
 set -f
 fail() { echo "failed $1" >&3; exit 127; }
@@ -79,7 +83,7 @@ n=0
 while [ "$n" -lt "$BERTH_ARGUMENTS" ]; do eval "set -- \\"\\$@\\" \\"\\$BERTH_ARGUMENT_$n\\""; n=$((n + 1)); done
 [ -z "$BERTH_TERMINAL" ] || echo "terminal $(tty)" >&3
 echo started >&3
-exec env -i -- "$@" 3>&-
+exec env -i -- "$@" 3>&- 4>&-
 `;
 
 export interface LaunchOptions {

@@ -35,11 +35,18 @@ export function startFakeNode(objects: ObjectStore): FakeNode {
     started,
     async exec(namespace, pod, container, options) {
       const status = objects.get<V1Pod>(pods, namespace, pod)?.status?.containerStatuses?.find(({ name }) => name === container);
-      if (status?.state?.running === undefined) throw new NodeError(500, 'InternalError', `Internal error occurred: unable to upgrade connection: container not found ("${container}")`);
+      if (status?.state?.running === undefined)
+        throw new NodeError(
+          500,
+          'InternalError',
+          `Internal error occurred: unable to upgrade connection: container not found ("${container}")`,
+        );
       return startProcess(options, started, resized);
     },
     async *logs(_namespace, _pod, _container, options) {
-      yield* this.log.slice(-(options.tailLines ?? this.log.length)).map((line) => Buffer.from(`${options.timestamps ? '2026-01-01T00:00:00Z ' : ''}${line}\n`));
+      yield* this.log
+        .slice(-(options.tailLines ?? this.log.length))
+        .map((line) => Buffer.from(`${options.timestamps ? '2026-01-01T00:00:00Z ' : ''}${line}\n`));
       if (options.follow) await aborted(options);
     },
     connect: async () => new Duplex(),
@@ -56,10 +63,21 @@ function run(pod: V1Pod): void {
   });
   const ready = statuses.every((status) => status.ready);
   const conditions = ['Ready', 'ContainersReady'].map((type) => ({ type, status: ready ? 'True' : 'False', lastTransitionTime: now }));
-  pod.status = { ...pod.status, phase: ready ? 'Running' : 'Pending', podIP: '127.64.0.1', startTime: now, containerStatuses: statuses, conditions: [...(pod.status?.conditions ?? []), ...conditions] };
+  pod.status = {
+    ...pod.status,
+    phase: ready ? 'Running' : 'Pending',
+    podIP: '127.64.0.1',
+    startTime: now,
+    containerStatuses: statuses,
+    conditions: [...(pod.status?.conditions ?? []), ...conditions],
+  };
 }
 
-function startProcess({ command, stdin, stdout, stderr }: ContainerExecOptions, started: number[], resized: (readonly [number, number])[]): ContainerProcess {
+function startProcess(
+  { command, stdin, stdout, stderr }: ContainerExecOptions,
+  started: number[],
+  resized: (readonly [number, number])[],
+): ContainerProcess {
   const [file = '', ...rest] = command;
   const child = spawn(file, rest, { stdio: [stdin ? 'pipe' : 'ignore', stdout ? 'pipe' : 'ignore', stderr ? 'pipe' : 'ignore'] });
   if (child.pid !== undefined) started.push(child.pid);

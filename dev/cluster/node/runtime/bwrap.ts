@@ -1,0 +1,60 @@
+/**
+ * Containers by bubblewrap (0.5 or newer), the tool that Flatpak uses, run as root or as root of an outer user namespace. Entering them
+ * again is `nsenter`'s work, as with `unshare`.
+ *
+ * @module
+ */
+import { dirname } from 'node:path';
+import { identify } from './identity.ts';
+import { checkMounts, privateFolders } from './mounts.ts';
+import type { BaseSystem } from './mounts.ts';
+import { startNamespaced } from './namespaced.ts';
+import type { PipePool } from './pipes.ts';
+import type { ContainerSpec, Mount, Runtime } from './port.ts';
+
+/** What `setpriv` inside needs to become the container's user and to give up everything else. */
+const CAPABILITIES = ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'];
+
+export interface BwrapOptions {
+  readonly base: BaseSystem;
+  readonly pipes: PipePool;
+  /** The cluster does not run as root. */
+  readonly rootless: boolean;
+}
+
+export function createBwrapRuntime({ base, pipes, rootless }: BwrapOptions): Runtime {
+  return {
+    name: 'bwrap',
+    async start(spec) {
+      const mounts = checkMounts(spec.mounts, base);
+      const builder = ['bwrap', ...bwrapArguments(spec, base, mounts), '--'];
+      return startNamespaced(pipes, { spec, identity: identify(spec.user, rootless), builder, builderVariables: {}, information: true });
+    },
+  };
+}
+
+/** `mounts`: the pod's, checked and in order. */
+export function bwrapArguments({ hostname, directory }: ContainerSpec, base: BaseSystem, mounts: readonly Mount[]): readonly string[] {
+  const bind = ({ source, target, readOnly }: Mount): readonly string[] => [readOnly ? '--ro-bind' : '--bind', source, target];
+  // bwrap would make them for itself alone (0700).
+  const folders = [...base.binds, ...mounts].map(({ target }) => dirname(target));
+  const parents = new Set([...folders, ...base.links.map(({ path }) => dirname(path)), directory, '/root', '/home', '/run', '/sys'].flatMap(ancestors));
+  const ownFolders = [...parents].filter((path) => !/^\/(proc|dev)(\/|$)/.test(path)).toSorted();
+  return [
+    ...['--die-with-parent', '--as-pid-1', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--hostname', hostname, '--info-fd', '4'],
+    ...CAPABILITIES.flatMap((capability) => ['--cap-add', capability]),
+    ...['--proc', '/proc', '--dev', '/dev'],
+    ...ownFolders.flatMap((path) => ['--perms', '0755', '--dir', path]),
+    ...base.binds.flatMap(bind),
+    ...base.links.flatMap(({ path, to }) => ['--symlink', to, path]),
+    ...privateFolders(mounts).flatMap((path) => ['--perms', '1777', '--tmpfs', path]),
+    ...mounts.flatMap(bind),
+    ...['--remount-ro', '/', '--chdir', '/'],
+  ];
+}
+
+/** The path and the folders above it, without the root: `/a/b` gives `/a`, `/a/b`. */
+function ancestors(path: string): readonly string[] {
+  const parts = path.split('/').filter((part) => part !== '');
+  return parts.map((_part, index) => `/${parts.slice(0, index + 1).join('/')}`);
+}

@@ -1,0 +1,113 @@
+/**
+ * A container in namespaces of its own, whichever tool made them: `unshare` and `bwrap` differ only in how the root comes about.
+ *
+ * The chain of deaths: the cluster's main thread dies -> the monitor, its child, gets KILL (`setpriv --pdeathsig`; the signal follows
+ * the thread that started it) -> PID 1, the monitor's child, gets KILL -> the kernel ends everything in its pid namespace, exec'd
+ * commands included. A change of user clears the signal, so the last `setpriv` sets it again.
+ *
+ * @module
+ */
+import { descendants, listProcesses, sendSignal } from '../process-tree.ts';
+import { describeProblem, execInContainer } from './container-exec.ts';
+import type { Identity } from './identity.ts';
+import { launch } from './launch.ts';
+import type { Launched } from './launch.ts';
+import type { PipePool } from './pipes.ts';
+import { StartError } from './port.ts';
+import type { ContainerSpec, RunningContainer } from './port.ts';
+import { ENTER, launchCommand, launchVariables, TOOL_PATH } from './scripts.ts';
+
+export interface NamespacedRequest {
+  readonly spec: ContainerSpec;
+  readonly identity: Identity;
+  /** Makes the namespaces and the root; the arguments of what runs inside follow. */
+  readonly builder: readonly string[];
+  readonly builderVariables: Readonly<Record<string, string>>;
+  /** The builder tells the pid of PID 1 on descriptor 4. */
+  readonly information?: boolean;
+}
+
+const NAMESPACES = { mount: 'mnt', pid: 'pid', ipc: 'ipc', uts: 'uts' } as const;
+
+/** Rejects with `StartError`. */
+export async function startNamespaced(pipes: PipePool, request: NamespacedRequest): Promise<RunningContainer> {
+  const { spec, identity, builder } = request;
+  const limit = spec.processLimit === undefined ? [] : ['prlimit', `--nproc=${spec.processLimit}:${spec.processLimit}`];
+  const enterScript = ['/bin/sh', '-c', ENTER, 'sh'];
+  const inside = [...identity.start, ...limit, ...launchCommand(false)];
+  const launched = await launch(pipes, {
+    argv: ['setpriv', '--pdeathsig', 'KILL', '--', ...enterScript, ...identity.outer, ...builder, ...inside],
+    environment: {
+      PATH: TOOL_PATH,
+      BERTH_PARENT: String(process.pid),
+      BERTH_CONTROL_GROUPS: spec.controlGroups.join(' '),
+      ...request.builderVariables,
+      ...launchVariables({ command: spec.command, environment: spec.environment, directory: spec.directory, terminal: false }),
+    },
+    stdin: false,
+    stdout: true,
+    stderr: true,
+    information: request.information ?? false,
+  });
+  const outcome = await launched.outcome;
+  const pid = launched.pid();
+  if (outcome.type !== 'started' || pid === undefined || launched.stdout === undefined || launched.stderr === undefined) {
+    await launched.exit;
+    const words = await readAll(launched);
+    if (outcome.type === 'failed') throw new StartError('StartError', `failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ${describeProblem(outcome, spec.command, spec.directory)}: unknown`);
+    const text = outcome.type === 'ended' ? outcome.text : 'PID 1 is not known';
+    throw new StartError('CreateContainerError', `failed to create containerd container: ${[text, words].filter(Boolean).join('; ')}`);
+  }
+  return container(pipes, request, launched, pid, { stdout: launched.stdout, stderr: launched.stderr }, limit);
+}
+
+async function readAll({ stdout, stderr }: Launched): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for (const stream of [stdout, stderr]) if (stream !== undefined) for await (const chunk of stream) chunks.push(chunk as Uint8Array);
+  return Buffer.concat(chunks).toString().trim();
+}
+
+function container(
+  pipes: PipePool,
+  { spec, identity }: NamespacedRequest,
+  launched: Launched,
+  pid: number,
+  streams: Pick<RunningContainer, 'stdout' | 'stderr'>,
+  limit: readonly string[],
+): RunningContainer {
+  const commands = new Set<number>();
+  const monitor = launched.child.pid ?? 0;
+  let ended = false;
+  void launched.exit.then(() => (ended = true));
+  const outer = identity.rootless ? [`--user=/proc/${monitor}/ns/user`, '--preserve-credentials'] : [];
+  const join = Object.entries(NAMESPACES).map(([option, file]) => `--${option}=/proc/${pid}/ns/${file}`);
+  return {
+    pid,
+    ...streams,
+    exit: launched.exit.then((exitCode) => ({ exitCode: wasKilled(launched) ? 137 : exitCode })),
+    exec: (options) =>
+      execInContainer(
+        {
+          pipes,
+          enter: ['/bin/sh', '-c', ENTER, 'sh', 'nsenter', ...outer, ...join, '--', ...identity.enter, ...limit],
+          enterVariables: { BERTH_CONTROL_GROUPS: spec.controlGroups.join(' ') },
+          environment: spec.environment,
+          directory: spec.directory,
+          onStart: (command, exit) => {
+            commands.add(command);
+            void exit.then(() => commands.delete(command));
+          },
+        },
+        options,
+      ),
+    // Once the monitor has gone, the kernel may have given PID 1's number to another process.
+    terminate: () => (ended ? undefined : sendSignal(pid, 'SIGTERM')),
+    kill: () => (ended ? undefined : sendSignal(pid, 'SIGKILL')),
+    processes: () => [...descendants(listProcesses(), [pid, ...commands])],
+  };
+}
+
+/** unshare up to 2.38 means to end by the signal that ended its child, and fails at it where that is KILL. */
+function wasKilled(launched: Launched): boolean {
+  return /^unshare: sigprocmask/m.test(launched.text());
+}
