@@ -28,7 +28,8 @@ export async function rawExec(kubernetes: Kubernetes, namespace: string, pod: st
 export async function bareTwin(kubernetes: Kubernetes, session: CreatedSession): Promise<V1Pod> {
   const { spec } = await kubernetes.core.readNamespacedPod({ name: session.pod, namespace: session.namespace });
   if (spec === undefined) throw new Error(`the pod ${session.pod} has no spec`);
-  const { nodeName, ...unbound } = spec;
+  const unbound = { ...spec };
+  delete unbound.nodeName;
   return { apiVersion: 'v1', kind: 'Pod', metadata: { namespace: session.namespace, labels: { app: 'bare' } }, spec: unbound };
 }
 
@@ -44,7 +45,7 @@ export async function timeBarePod(kubernetes: Kubernetes, twin: V1Pod): Promise<
     return performance.now() - started;
   } finally {
     await kubernetes.core.deleteNamespacedPod({ name, namespace });
-    await untilGone(kubernetes, namespace, name);
+    await untilPodGone(kubernetes, namespace, name);
   }
 }
 
@@ -65,16 +66,25 @@ async function untilReady(kubernetes: Kubernetes, namespace: string, name: strin
 }
 
 /** Outside what is measured, so that one round's end does not slow the next one's start. */
-export async function untilGone(kubernetes: Kubernetes, namespace: string, name: string): Promise<void> {
+export async function untilPodGone(kubernetes: Kubernetes, namespace: string, name: string): Promise<void> {
+  await untilGone(`the pod ${name}`, () => kubernetes.core.readNamespacedPod({ name, namespace }));
+}
+
+/** The sweep releases the namespace after its last session; Berth has to run until then. */
+export async function untilNamespaceGone(kubernetes: Kubernetes, name: string): Promise<void> {
+  await untilGone(`the namespace ${name}`, () => kubernetes.core.readNamespace({ name }));
+}
+
+async function untilGone(what: string, read: () => Promise<unknown>): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   while (performance.now() < deadline) {
     try {
-      await kubernetes.core.readNamespacedPod({ name, namespace });
+      await read();
     } catch (error) {
       if (isNotFound(error)) return;
       throw error;
     }
     await delay(POLL_MS);
   }
-  throw new Error(`the pod ${name} was not gone within ${PATIENCE_MS} ms`);
+  throw new Error(`${what} was not gone within ${PATIENCE_MS} ms`);
 }

@@ -41,7 +41,7 @@ export async function startBundledUnit(file: string, env: Readonly<Record<string
       if (line !== undefined) resolve(JSON.parse(line) as { importMs: number; port: number });
     };
     child.stdout.on('data', collect);
-    child.stderr.on('data', collect);if(process.env.QK)child.stdout.pipe(process.stderr);
+    child.stderr.on('data', collect);
     child.once('exit', (code) => reject(new Error(`the unit ended with ${code}: ${output}`)));
   });
   const { importMs, port } = await probe;

@@ -9,10 +9,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { newId } from '../shared/ids.ts';
 import { connectKubernetes } from '../shared/kubernetes/client.ts';
 import type { Kubernetes } from '../shared/kubernetes/port.ts';
 import { type BerthProcess, startBerth } from '../test/fakes/berth-process.ts';
-import { bareTwin, rawExec, timeBarePod, untilGone } from './bare-pods.ts';
+import { bareTwin, rawExec, timeBarePod, untilNamespaceGone, untilPodGone } from './bare-pods.ts';
 import { interleave, timed } from './interleave.ts';
 import { medianFigure, ratioFigure, type SuiteResult } from './report.ts';
 import { type CreatedSession, createSession, deleteSession, execute } from './session-calls.ts';
@@ -56,7 +57,7 @@ async function measureCreations({ berth, kubernetes, options }: Rig, model: Crea
         await execute(berth, session, 'true');
         const milliseconds = performance.now() - started;
         await deleteSession(berth, session);
-        await untilGone(kubernetes, session.namespace, session.pod);
+        await untilPodGone(kubernetes, session.namespace, session.pod);
         return milliseconds;
       },
       bare: () => timeBarePod(kubernetes, twin),
@@ -83,7 +84,7 @@ async function measure(rig: Rig): Promise<SuiteResult> {
     };
   } finally {
     await deleteSession(rig.berth, session);
-    await untilGone(rig.kubernetes, session.namespace, session.pod);
+    await untilNamespaceGone(rig.kubernetes, session.namespace);
   }
 }
 
@@ -91,8 +92,8 @@ export async function clusterSuite(options: SuiteOptions): Promise<SuiteResult> 
   const { kubeconfig } = options;
   if (kubeconfig === undefined) return { figures: [], samples: {}, missing: ['sessions on a cluster: give --kubeconfig FILE'] };
   const directory = await mkdtemp(join(tmpdir(), 'berth-bench-'));
-  // The namespace goes with its last session, so that the cluster is left as it was found.
-  const env = { BERTH_NAMESPACE_PREFIX: 'berth-bench', BERTH_NAMESPACE_LINGER_SECONDS: '0', BERTH_SWEEP_SECONDS: '5' };
+  // A prefix of its own, for each start is another installation; the namespace goes with its last session.
+  const env = { BERTH_NAMESPACE_PREFIX: `bench-${newId().slice(0, 8)}`, BERTH_NAMESPACE_LINGER_SECONDS: '0', BERTH_SWEEP_SECONDS: '5' };
   const berth = await startBerth({ directory, args: ['--kubeconfig', kubeconfig], env });
   const kubernetes = await connectKubernetes({ type: 'kubeconfig', file: kubeconfig });
   try {

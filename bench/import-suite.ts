@@ -97,7 +97,8 @@ export async function importSuite(options: SuiteOptions): Promise<SuiteResult> {
     PATH: process.env['PATH'] ?? '',
     PORT: '0',
     BERTH_DATA_DIR: directory,
-    BERTH_LOG_LEVEL: process.env['QK'] ?? 'silent',
+    BERTH_LOG_LEVEL: 'silent',
+    BERTH_DEFAULT_USER_TYPE: 'admin',
     BERTH_KUBECONFIG: options.kubeconfig ?? join(directory, 'no-cluster'),
     ...queue.env,
   };
@@ -105,7 +106,8 @@ export async function importSuite(options: SuiteOptions): Promise<SuiteResult> {
     const rig = { entry: join(BUNDLES, 'api/index.mjs'), env, key: await makeKey(env) };
     const cached = { ...rig, env: { ...env, NODE_COMPILE_CACHE: join(directory, 'compile-cache') } };
     const imports = await measureImports(rig, cached, options);
-    if (!queue.usable) return { ...imports, missing: ['process start to first create: set CLOUD_TASKS_EMULATOR_HOST to a Cloud Tasks emulator'] };
+    if (!queue.usable)
+      return { ...imports, missing: ['process start to first create: set CLOUD_TASKS_EMULATOR_HOST to a Cloud Tasks emulator'] };
     const creates = await measureCreates(rig, cached, options);
     return { figures: [...imports.figures, ...creates.figures], samples: { ...imports.samples, ...creates.samples } };
   } finally {

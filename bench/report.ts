@@ -52,7 +52,12 @@ export function formatFigures(figures: readonly Figure[]): readonly string[] {
     return [name, `${show(value)} ${unit}`, `[${show(interval.low)}, ${show(interval.high)}]`, verdict, detail];
   });
   const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
 /** Keeps figures and raw samples in `bench/results/`, one file a suite and run; resolves to its path. */

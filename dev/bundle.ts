@@ -11,8 +11,17 @@ import { type Metafile, build } from 'esbuild';
 
 const UNITS = ['api', 'tasks', 'sweep', 'events', 'shell'] as const;
 
-/** Bundled code cannot find its own files: the framework loads the user's module by path, the two Google SDKs their .proto files. */
-const EXTERNAL = ['@google-cloud/functions-framework', '@google-cloud/tasks', '@google-cloud/firestore', 'swagger-ui-dist'];
+/**
+ * Not bundled: the framework looks for its own files, the two Google SDKs for their .proto files, `/docs` for its assets; and
+ * google-auth-library is CommonJS, of which a lazily loaded chunk has only a default export.
+ */
+const EXTERNAL = [
+  '@google-cloud/functions-framework',
+  '@google-cloud/firestore',
+  '@google-cloud/tasks',
+  'google-auth-library',
+  'swagger-ui-dist',
+];
 
 /** CommonJS dependencies call `require` for Node's own modules, which an ES module does not have. */
 const BANNER = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";

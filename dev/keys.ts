@@ -4,15 +4,12 @@
  * @module
  */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { loadEnvFile } from 'node:process';
 import { createKey, listKeys, revokeKey, type KeyDocument } from '../shared/auth/keys.ts';
 import { systemClock } from '../shared/clock.ts';
-import { ConfigError, parseConfig, type Config } from '../shared/config.ts';
-import { openDatabase } from '../shared/documents/database.ts';
-import { openFirestore } from '../shared/documents/firestore.ts';
+import { ConfigError, parseConfig } from '../shared/config.ts';
+import { openStore } from '../shared/documents/open-store.ts';
 import type { DocumentStore } from '../shared/documents/port.ts';
-import { openSqlite } from '../shared/documents/sqlite.ts';
 import { newId } from '../shared/ids.ts';
 import { keysUsage, parseKeysCommand, type KeysCommand } from './keys-options.ts';
 
@@ -55,27 +52,6 @@ async function* allKeys(store: DocumentStore, user: string | null): AsyncGenerat
 function describe(key: KeyDocument): string {
   const state = key.revoked_at === null ? `expires ${key.expires_at ?? 'never'}` : `revoked ${key.revoked_at}`;
   return [key.id, key.kind.padEnd(7), key.user ?? '-', `created ${key.created_at}`, state, key.name ?? ''].join('  ').trimEnd();
-}
-
-interface OpenStore {
-  readonly store: DocumentStore;
-  close(): Promise<void>;
-}
-
-async function openStore(config: Config): Promise<OpenStore> {
-  if (config.store.type === 'firestore') {
-    const remote = await openFirestore({ projectId: config.store.project, databaseId: config.store.database });
-    return { store: remote, close: () => remote.close() };
-  }
-  const database = openDatabase(join(config.dataDirectory, 'berth.db'));
-  const store = openSqlite({ database });
-  return {
-    store,
-    close: async () => {
-      await store.close();
-      database.close();
-    },
-  };
 }
 
 async function main(): Promise<void> {

@@ -117,6 +117,9 @@ function stopInOrder(stop: () => Promise<void>): void {
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
+  // A launcher that was killed could not hand on the signal.
+  const launcher = Number(process.env['BERTH_LAUNCHER_PID']);
+  if (launcher === process.ppid) setInterval(() => process.ppid === launcher || stopping || onSignal('SIGTERM'), 500).unref();
 }
 
 async function main(): Promise<void> {

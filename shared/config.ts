@@ -87,6 +87,8 @@ export interface Config {
   readonly logFormat: 'json' | 'text' | undefined;
   readonly docs: boolean;
   readonly onCloudRun: boolean;
+  /** Google Cloud project. */
+  readonly project: string | undefined;
 }
 
 /** A configuration that cannot work; each line names a variable and what to do. */
@@ -175,5 +177,6 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
     logFormat: env.BERTH_LOG_FORMAT,
     docs: !env.BERTH_HIDE_DOCS,
     onCloudRun: env.K_SERVICE !== undefined,
+    project: env.GOOGLE_CLOUD_PROJECT,
   };
 }

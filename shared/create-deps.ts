@@ -5,16 +5,12 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { systemClock } from './clock.ts';
 import { ConfigError, type ClusterChoice, type Config } from './config.ts';
 import type { Deps } from './deps.ts';
-import { openDatabase } from './documents/database.ts';
-import { openFirestore } from './documents/firestore.ts';
+import { openDatabaseIn, openStore, type OpenedStore } from './documents/open-store.ts';
 import { StoreError, type DocumentStore } from './documents/port.ts';
-import { openSqlite } from './documents/sqlite.ts';
 import { newId } from './ids.ts';
-import { connectKubernetes } from './kubernetes/client.ts';
 import { translateKubernetesError } from './kubernetes/errors.ts';
 import type { Kubernetes } from './kubernetes/port.ts';
 import type { ClusterAccess } from './kubernetes/access.ts';
@@ -36,10 +32,10 @@ export interface DepsOptions {
 
 /** Throws `ConfigError` where the configuration cannot work, and `StoreError` `unavailable`. */
 export async function createDeps(config: Config, options: DepsOptions = {}): Promise<Deps & { close(): Promise<void> }> {
-  const log = options.log ?? createLogger({ level: config.logLevel, format: config.logFormat ?? (process.stdout.isTTY ? 'text' : 'json') });
-  const database = config.store.type === 'sqlite' || config.queue.type === 'local' ? openDatabase(join(config.dataDirectory, 'berth.db')) : undefined;
-  const store = database !== undefined && config.store.type === 'sqlite' ? openSqlite({ database }) : await openGoogleStore(config);
-  const queue = await openQueue(config, database, options.deliver, log);
+  const log = options.log ?? loggerOf(config);
+  const opened = await openStore(config);
+  const { store } = opened;
+  const queue = await openQueue(config, opened, options.deliver, log);
   const identity = await ensureIdentity(config, store);
   const kubernetes = connectOnce(options.access ?? accessOf(config.cluster));
   return {
@@ -56,23 +52,36 @@ export async function createDeps(config: Config, options: DepsOptions = {}): Pro
     close: async () => {
       await queue.close();
       await kubernetes.close();
-      await store.close();
-      database?.close();
+      await opened.close();
     },
   };
 }
 
-async function openGoogleStore(config: Config): Promise<DocumentStore> {
-  if (config.store.type !== 'firestore') throw new ConfigError(['BERTH_STORE: no such store']);
-  return openFirestore({ projectId: config.store.project, databaseId: config.store.database });
+function loggerOf(config: Config): Logger {
+  return createLogger({
+    level: config.logLevel,
+    format: config.logFormat ?? (process.stdout.isTTY ? 'text' : 'json'),
+    ...(config.project === undefined ? {} : { project: config.project }),
+  });
 }
 
-async function openQueue(config: Config, database: ReturnType<typeof openDatabase> | undefined, deliver: Deliver | undefined, log: Logger): Promise<TaskQueue> {
+async function openQueue(config: Config, opened: OpenedStore, deliver: Deliver | undefined, log: Logger): Promise<TaskQueue> {
   if (config.queue.type === 'cloud-tasks') return openCloudTasks(config.queue);
-  if (deliver === undefined || database === undefined) {
+  if (deliver === undefined) {
     throw new ConfigError(['BERTH_QUEUE: "local" runs the tasks in the process of `npm start`; a function needs "cloud-tasks"']);
   }
-  return openLocalQueue({ database, deliver, clock: systemClock, log });
+  // Documents in Firestore and tasks on the laptop: the queue then has the file to itself.
+  const database = opened.database ?? openDatabaseIn(config.dataDirectory);
+  const queue = openLocalQueue({ database, deliver, clock: systemClock, log });
+  if (opened.database !== undefined) return queue;
+  return {
+    enqueue: (task) => queue.enqueue(task),
+    withdraw: (name) => queue.withdraw(name),
+    close: async () => {
+      await queue.close();
+      database.close();
+    },
+  };
 }
 
 function accessOf(cluster: ClusterChoice): ClusterAccess {
@@ -86,17 +95,23 @@ function accessOf(cluster: ClusterChoice): ClusterAccess {
   }
 }
 
+// With its transport and the library behind it this is most of a unit's code, and no request before the first that needs it should wait.
+async function connect(access: ClusterAccess): Promise<Kubernetes> {
+  const { connectKubernetes } = await import('./kubernetes/client.ts');
+  return connectKubernetes(access);
+}
+
 /** One connection for all; a failed attempt is forgotten, so that the next caller tries again. */
 function connectOnce(access: ClusterAccess): { connect(): Promise<Kubernetes>; close(): Promise<void> } {
   let connected: Promise<Kubernetes> | undefined;
-  const connect = (): Promise<Kubernetes> => {
-    connected ??= connectKubernetes(access).catch((error: unknown) => {
+  const connectShared = (): Promise<Kubernetes> => {
+    connected ??= connect(access).catch((error: unknown) => {
       connected = undefined;
       throw translateKubernetesError(error);
     });
     return connected;
   };
-  return { connect, close: async () => (await connected?.catch(() => undefined))?.close() };
+  return { connect: connectShared, close: async () => (await connected?.catch(() => undefined))?.close() };
 }
 
 interface IdentityDocument {

@@ -87,9 +87,11 @@ async function readiness(deps: Deps): Promise<Readiness> {
       return { ok: false, detail: error instanceof AppError ? error.detail : 'not reachable' };
     }
   };
-  const [store, cluster] = await Promise.all([
+  const [store, queue, cluster] = await Promise.all([
     check(() => deps.store.get({ collection: 'installation', id: 'identity' })),
+    // Taking back a task that never was asks the queue and changes nothing.
+    check(() => deps.queue.withdraw('readyz')),
     check(async () => (await deps.kubernetes()).version.getCode()),
   ]);
-  return { ready: store.ok && cluster.ok, checks: { store, cluster }, warnings: deps.clusterWarnings };
+  return { ready: store.ok && queue.ok && cluster.ok, checks: { store, queue, cluster }, warnings: deps.clusterWarnings };
 }

@@ -9,6 +9,7 @@ import type { Clock } from '../clock.ts';
 import { StoreError, type Condition, type DocumentKey, type DocumentStore } from '../documents/port.ts';
 import type { NewId } from '../ids.ts';
 import type { KeyKind } from './caller.ts';
+import { collections } from '../sessions/collections.ts';
 import { Secret } from './secret.ts';
 
 /** `keys/{id}`. Times are RFC 3339 UTC. */
@@ -28,7 +29,6 @@ export interface KeyDocument {
   readonly purge_at: string | null;
 }
 
-const COLLECTION = 'keys';
 const SECRET_BYTES = 32;
 /** How long a dead key can still be looked up, by those who wonder who did something with it. */
 const KEPT_DAYS = 30;
@@ -38,7 +38,7 @@ const DAY_MS = 86_400_000;
 const FORM = /^berth_([0-9a-z]{26})_([A-Za-z0-9_-]{43})$/;
 
 export function keyDocumentKey(id: string): DocumentKey {
-  return { collection: COLLECTION, id };
+  return { collection: collections.keys, id };
 }
 
 export interface ParsedKey {
@@ -100,7 +100,7 @@ export async function listKeys(
   filters: KeyFilters,
 ): Promise<{ readonly keys: readonly KeyDocument[]; readonly nextCursor: string | null }> {
   const where: Condition[] = filters.user === undefined ? [] : [{ path: 'user', operator: '==', value: filters.user }];
-  const page = await store.query<KeyDocument>(COLLECTION, {
+  const page = await store.query<KeyDocument>(collections.keys, {
     where,
     limit: filters.limit,
     ...(filters.cursor === undefined ? {} : { cursor: filters.cursor }),

@@ -28,7 +28,8 @@ function refuse(message: string): never {
 }
 
 export function checkCollection(collection: string): void {
-  if (!COLLECTION.test(collection)) refuse(`A collection is 1 to 63 letters, digits, _ and -, and starts with a letter; got ${JSON.stringify(collection)}`);
+  if (!COLLECTION.test(collection))
+    refuse(`A collection is 1 to 63 letters, digits, _ and -, and starts with a letter; got ${JSON.stringify(collection)}`);
 }
 
 export function checkKey(key: DocumentKey): void {
@@ -68,7 +69,8 @@ export function encodeDocument(key: DocumentKey, data: object): string {
   if (Object.hasOwn(data, RESERVED_FIELD)) refuse(`${RESERVED_FIELD} is the store's own field`);
   const name = byteLength(key.collection) + 1 + byteLength(key.id) + 1 + 16;
   const size = name + 32 + mapSize(data, 1);
-  if (size > MAX_DOCUMENT_BYTES - ENVELOPE_BYTES) throw new StoreError('too_large', `${keyText(key)} has ${size} bytes; a document holds 1 MiB`);
+  if (size > MAX_DOCUMENT_BYTES - ENVELOPE_BYTES)
+    throw new StoreError('too_large', `${keyText(key)} has ${size} bytes; a document holds 1 MiB`);
   return JSON.stringify(data);
 }
 
@@ -119,7 +121,8 @@ export interface CheckedQuery {
 function checkPath(path: string): readonly string[] {
   const segments = path.split('.');
   for (const segment of segments) {
-    if (!PATH_SEGMENT.test(segment) || RESERVED.test(segment) || segment === RESERVED_FIELD) refuse(`Not a path into a document: ${JSON.stringify(path)}`);
+    if (!PATH_SEGMENT.test(segment) || RESERVED.test(segment) || segment === RESERVED_FIELD)
+      refuse(`Not a path into a document: ${JSON.stringify(path)}`);
   }
   return segments;
 }
@@ -137,7 +140,8 @@ function checkCondition(condition: Condition): void {
     checkScalar(condition, condition.value);
     return;
   }
-  if (!isList(condition.value) || condition.value.length < 1) refuse(`${condition.path} in: takes a list of 1 to ${MAX_DISJUNCTIONS} values`);
+  if (!isList(condition.value) || condition.value.length < 1)
+    refuse(`${condition.path} in: takes a list of 1 to ${MAX_DISJUNCTIONS} values`);
   for (const value of condition.value) checkScalar(condition, value);
 }
 

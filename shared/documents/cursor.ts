@@ -15,7 +15,10 @@ export interface Position {
 function fingerprint(collection: string, query: Query): string {
   const conditions = (query.where ?? []).map(({ path, operator, value }) => [path, operator, value]);
   const order = query.orderBy === undefined ? null : [query.orderBy.path, query.orderBy.direction];
-  return createHash('sha256').update(JSON.stringify([collection, conditions, order])).digest('base64url').slice(0, 16);
+  return createHash('sha256')
+    .update(JSON.stringify([collection, conditions, order]))
+    .digest('base64url')
+    .slice(0, 16);
 }
 
 function encodeCursor(collection: string, query: Query, position: Position): string {
@@ -57,7 +60,7 @@ function parse(cursor: string): readonly Json[] {
   if (bytes.toString('base64url') !== cursor) return [];
   try {
     const parts: unknown = JSON.parse(bytes.toString('utf8'));
-    return Array.isArray(parts) ? parts : [];
+    return Array.isArray(parts) ? (parts as readonly Json[]) : [];
   } catch {
     return [];
   }

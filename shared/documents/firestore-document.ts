@@ -58,7 +58,9 @@ function formatVersion(updateTime: Timestamp, trail: readonly string[]): string 
 }
 
 /** `undefined` where the text is no version: then no document has it. */
-export function parseVersion(version: string): { readonly seconds: number; readonly nanoseconds: number; readonly trail: readonly string[] } | undefined {
+export function parseVersion(
+  version: string,
+): { readonly seconds: number; readonly nanoseconds: number; readonly trail: readonly string[] } | undefined {
   const [time = '', ...trail] = version.split('~');
   const match = /^(\d{1,12})\.(\d{9})$/.exec(time);
   if (match === null) return undefined;

@@ -17,7 +17,17 @@ import { extendTrail, fromSnapshot, newWriteId, parseVersion, type StoredRead, t
 import { toStoreError, withTimeout } from './firestore-errors.ts';
 import { persist } from './firestore-retry.ts';
 import { createKeyedQueue, type KeyedQueue } from './keyed-queue.ts';
-import { type Change, type Decision, type DocumentKey, type DocumentStore, type Page, type Query, StoreError, type StoredDocument, type Write } from './port.ts';
+import {
+  type Change,
+  type Decision,
+  type DocumentKey,
+  type DocumentStore,
+  type Page,
+  type Query,
+  StoreError,
+  type StoredDocument,
+  type Write,
+} from './port.ts';
 
 /** No document has it; deleting it is a write that changes nothing. */
 const GUARD_FIELD = '_berth_guard';
@@ -147,19 +157,31 @@ class FirestoreStore implements DocumentStore {
     found = found.orderBy(this.#sdk.FieldPath.documentId(), direction);
     if (after !== undefined) found = order.segments === undefined ? found.startAfter(after.id) : found.startAfter(after.value, after.id);
     const { docs } = await this.#call(found.get());
-    const documents = docs.map((doc) => fromSnapshot({ collection, id: doc.id }, doc).document).filter((document) => document !== undefined);
+    const documents = docs
+      .map((doc) => fromSnapshot({ collection, id: doc.id }, doc).document)
+      .filter((document) => document !== undefined);
     return toPage(collection, query, documents as StoredDocument<T>[]);
   }
 
   /** Transactions with the same first key run in line within this process: side by side they would only fail each other. */
-  async transact<R>(keys: readonly DocumentKey[], decide: (documents: readonly (StoredDocument<object> | undefined)[]) => Decision<R>): Promise<R> {
+  async transact<R>(
+    keys: readonly DocumentKey[],
+    decide: (documents: readonly (StoredDocument<object> | undefined)[]) => Decision<R>,
+  ): Promise<R> {
     checkKeys(keys);
     const [first] = keys;
     if (first === undefined) return decide([]).result;
-    return this.#inLine(keyText(first), () => this.#transact(keys, decide));
+    const end = Date.now() + this.#retryMs;
+    return this.#inLine(keyText(first), () => {
+      if (Date.now() > end) throw new StoreError('contended', `Too many transactions wait for ${keyText(first)}`);
+      return this.#transact(keys, decide);
+    });
   }
 
-  async #transact<R>(keys: readonly DocumentKey[], decide: (documents: readonly (StoredDocument<object> | undefined)[]) => Decision<R>): Promise<R> {
+  async #transact<R>(
+    keys: readonly DocumentKey[],
+    decide: (documents: readonly (StoredDocument<object> | undefined)[]) => Decision<R>,
+  ): Promise<R> {
     let reads = await this.#read(keys);
     /** What each attempt would have answered, by its write id: one whose answer was lost may turn out to have been made. */
     const attempts = new Map<string, R>();
@@ -244,8 +266,10 @@ class FirestoreStore implements DocumentStore {
     for (const write of writes) {
       const before = read.get(keyText(write.key));
       if (write.type === 'delete') batch.delete(this.#reference(write.key));
-      else if (write.type === 'create' && before?.document !== undefined) throw new StoreError('already_exists', `${keyText(write.key)} exists already`);
-      else batch.set(this.#reference(write.key), toFields(encodeDocument(write.key, write.data), extendTrail(writeId, before?.trail ?? [])));
+      else if (write.type === 'create' && before?.document !== undefined)
+        throw new StoreError('already_exists', `${keyText(write.key)} exists already`);
+      else
+        batch.set(this.#reference(write.key), toFields(encodeDocument(write.key, write.data), extendTrail(writeId, before?.trail ?? [])));
     }
     return batch;
   }
@@ -257,7 +281,8 @@ class FirestoreStore implements DocumentStore {
  */
 function ownWrite<T>(key: DocumentKey, json: string, trail: readonly string[], read: StoredRead): StoredDocument<T> | undefined {
   const [writeId] = trail;
-  if (writeId === undefined || read.updateTime === undefined || read.document === undefined || !read.trail.includes(writeId)) return undefined;
+  if (writeId === undefined || read.updateTime === undefined || read.document === undefined || !read.trail.includes(writeId))
+    return undefined;
   if (read.trail[0] === writeId) return read.document as StoredDocument<T>;
   return { ...toStored<T>(key, json, read.updateTime, trail), version: `0.${'0'.repeat(9)}` };
 }

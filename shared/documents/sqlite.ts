@@ -7,7 +7,17 @@ import { type Clock, systemClock } from '../clock.ts';
 import { checkCollection, checkKey, checkKeys, checkQuery, checkWrites, encodeDocument, keyText } from './check.ts';
 import { decodeCursor, toPage } from './cursor.ts';
 import { type Database, translated } from './database.ts';
-import { type Change, type Decision, type DocumentKey, type DocumentStore, type Page, type Query, StoreError, type StoredDocument, type Write } from './port.ts';
+import {
+  type Change,
+  type Decision,
+  type DocumentKey,
+  type DocumentStore,
+  type Page,
+  type Query,
+  StoreError,
+  type StoredDocument,
+  type Write,
+} from './port.ts';
 import { feed, lastSequence, toDocument } from './sqlite-changes.ts';
 import { compileQuery } from './sqlite-query.ts';
 
@@ -98,10 +108,17 @@ class SqliteStore implements DocumentStore {
     const checked = checkQuery(collection, query);
     const { text, values } = compileQuery(collection, checked, decodeCursor(collection, query));
     const rows = translated(() => this.#database.sql.prepare(text).all(...values));
-    return toPage(collection, query, rows.map((row) => toDocument<T>(collection, row)));
+    return toPage(
+      collection,
+      query,
+      rows.map((row) => toDocument<T>(collection, row)),
+    );
   }
 
-  async transact<R>(keys: readonly DocumentKey[], decide: (documents: readonly (StoredDocument<object> | undefined)[]) => Decision<R>): Promise<R> {
+  async transact<R>(
+    keys: readonly DocumentKey[],
+    decide: (documents: readonly (StoredDocument<object> | undefined)[]) => Decision<R>,
+  ): Promise<R> {
     checkKeys(keys);
     return this.#database.write(() => {
       const { writes, result } = decide(keys.map((key) => this.#read<object>(key)));

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from '@hono/zod-openapi';
+import { z } from 'zod';
 import { bounds } from '../sessions/create-request.ts';
 
 const text = (bytes: number) =>

@@ -55,13 +55,17 @@ export function buildNamespaceObjects(input: NamespaceInput): NamespaceObjects {
 }
 
 function buildNamespace(input: NamespaceInput): V1Namespace {
-  const modes = ['enforce', 'audit', 'warn'].map((mode) => [`pod-security.kubernetes.io/${mode}`, 'restricted']);
+  const podSecurity = {
+    'pod-security.kubernetes.io/enforce': 'restricted',
+    'pod-security.kubernetes.io/audit': 'restricted',
+    'pod-security.kubernetes.io/warn': 'restricted',
+  };
   return {
     apiVersion: 'v1',
     kind: 'Namespace',
     metadata: {
       name: input.kubernetesNamespace,
-      labels: { ...ownerLabels(input.installation, input.owner), ...Object.fromEntries(modes) },
+      labels: { ...ownerLabels(input.installation, input.owner), ...podSecurity },
       annotations: { [annotations.user]: input.owner, [annotations.namespace]: input.namespace },
     },
   };

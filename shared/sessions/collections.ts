@@ -11,6 +11,7 @@ export const collections = {
   users: 'users',
   namespaces: 'namespaces',
   idempotency: 'idempotency',
+  keys: 'keys',
 } as const;
 
 export function sessionKey(id: string): DocumentKey {

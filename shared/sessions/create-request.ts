@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from '@hono/zod-openapi';
+import { z } from 'zod';
 import { userTypes } from '../entitlements/model.ts';
 
 /** Limits of Kubernetes and of Berth's own, in one place for schemas and tests. */
@@ -53,7 +53,7 @@ const imageReference = z
   .string()
   .min(1)
   .max(512)
-  .regex(/^[a-z0-9]+([._:/@-][A-Za-z0-9_]+|[._-]{2}[A-Za-z0-9_]+)*$/i, 'an image reference such as python:3.11-slim');
+  .regex(/^[A-Za-z0-9]+([._:/@-][A-Za-z0-9_]+|[._-]{2}[A-Za-z0-9_]+)*$/, 'an image reference such as python:3.11-slim');
 const identifier = z.string().min(1).max(128).regex(printable, 'no control characters');
 
 const envSchema = z

@@ -15,8 +15,7 @@ export type SessionAction =
   /** Deadline reached, or the end begun and not finished. */
   | { readonly type: 'expire'; readonly id: string }
   | { readonly type: 'pod_lost'; readonly id: string; readonly reason: string }
-  | { readonly type: 'crash_loop'; readonly id: string; readonly reason: string }
-  | { readonly type: 'purge'; readonly id: string };
+  | { readonly type: 'crash_loop'; readonly id: string; readonly reason: string };
 
 /** A session that is being created is left to its own request and task for so long. */
 const CREATING_GRACE_MS = 20_000;
@@ -29,7 +28,6 @@ function age(since: string, now: Date): number {
 /** `pod` is the session's present pod, or `undefined` where the cluster has none of that name. */
 export function planSession(session: SessionDocument, pod: V1Pod | undefined, now: Date): SessionAction | undefined {
   const { id } = session;
-  if (session.purge_at !== null && age(session.purge_at, now) >= 0) return { type: 'purge', id };
   if (session.status === 'terminated') return undefined;
   if (session.status === 'terminating') return age(session.updated_at, now) >= TERMINATING_GRACE_MS ? { type: 'expire', id } : undefined;
   if (age(session.expires_at, now) >= 0) return { type: 'expire', id };

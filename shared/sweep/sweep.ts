@@ -11,9 +11,8 @@ import { isNotFound, translateKubernetesError } from '../kubernetes/errors.ts';
 import { deleteNamespaceObject, releaseNamespace } from '../namespaces/release.ts';
 import type { NamespaceDocument } from '../namespaces/model.ts';
 import { labels } from '../pods/names.ts';
-import type { IdempotencyDocument } from '../sessions/admission.ts';
 import { changeSession, readSession } from '../sessions/change.ts';
-import { collections, namespaceKey, sessionKey } from '../sessions/collections.ts';
+import { collections, namespaceKey } from '../sessions/collections.ts';
 import { ensureProvisionTask } from '../sessions/create.ts';
 import { expireSession } from '../sessions/delete.ts';
 import { removePod } from '../sessions/end.ts';
@@ -64,7 +63,7 @@ export async function sweep(deps: Deps): Promise<SweepReport> {
   await sweepSessions(deps, pods, tally);
   await sweepPods(deps, pods, tally);
   await sweepNamespaces(deps, namespaces, tally);
-  await purgeIdempotency(deps, tally);
+  await purgeOld(deps, tally);
   const report = {
     actions: tally.actions,
     failures: tally.failures,
@@ -135,8 +134,6 @@ async function applySession(deps: Deps, session: SessionDocument, action: Sessio
     case 'pod_lost':
     case 'crash_loop':
       return recordLoss(deps, session, action);
-    case 'purge':
-      return deps.store.delete(sessionKey(session.id));
   }
 }
 
@@ -206,13 +203,16 @@ async function removeUnknownNamespaces(
   }
 }
 
-async function purgeIdempotency(deps: Deps, tally: Tally): Promise<void> {
-  const page = await deps.store.query<IdempotencyDocument>(collections.idempotency, {
-    where: [{ path: 'purge_at', operator: '<=', value: deps.clock.now().toISOString() }],
-    orderBy: { path: 'purge_at', direction: 'ascending' },
-    limit: PAGE,
-  });
-  for (const stored of page.documents) {
-    await tally.run('purge_idempotency', {}, () => deps.store.delete(stored.key, stored.version));
+/** What has a time to go: ended sessions, idempotency records, keys that are no longer valid. */
+async function purgeOld(deps: Deps, tally: Tally): Promise<void> {
+  for (const collection of [collections.sessions, collections.idempotency, collections.keys]) {
+    const page = await deps.store.query<{ readonly purge_at: string | null }>(collection, {
+      where: [{ path: 'purge_at', operator: '<=', value: deps.clock.now().toISOString() }],
+      orderBy: { path: 'purge_at', direction: 'ascending' },
+      limit: PAGE,
+    });
+    for (const stored of page.documents) {
+      await tally.run(`purge_${collection}`, { document: stored.key.id }, () => deps.store.delete(stored.key, stored.version));
+    }
   }
 }

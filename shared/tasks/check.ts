@@ -21,7 +21,8 @@ export function encodeTask(task: Task, now: Date): string {
   if (task.scheduleTime !== undefined) checkTime(task.scheduleTime, now);
   const body = JSON.stringify(task.payload);
   const bytes = Buffer.byteLength(body, 'utf8');
-  if (bytes > MAX_PAYLOAD_BYTES) throw new TaskError('invalid_argument', `A task's payload has at most ${MAX_PAYLOAD_BYTES} bytes; got ${bytes}`);
+  if (bytes > MAX_PAYLOAD_BYTES)
+    throw new TaskError('invalid_argument', `A task's payload has at most ${MAX_PAYLOAD_BYTES} bytes; got ${bytes}`);
   return body;
 }
 

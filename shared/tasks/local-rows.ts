@@ -47,11 +47,15 @@ export function openRows(database: Database): Rows {
   const { sql, write } = database;
   write(() => sql.exec(SCHEMA));
   const insert = sql.prepare('INSERT INTO tasks (name, target, payload, due) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING');
-  const withdraw = sql.prepare(`UPDATE tasks SET due = NULL, done_at = ?, payload = '{}' WHERE name = ? AND due IS NOT NULL AND owner IS NULL`);
+  const withdraw = sql.prepare(
+    `UPDATE tasks SET due = NULL, done_at = ?, payload = '{}' WHERE name = ? AND due IS NOT NULL AND owner IS NULL`,
+  );
   const nextDue = sql.prepare('SELECT min(due) AS due FROM tasks WHERE due IS NOT NULL');
   const lease = sql.prepare(`UPDATE tasks SET due = ?, owner = ?, attempt = attempt + 1 WHERE number IN
     (SELECT number FROM tasks WHERE due <= ? ORDER BY due, number LIMIT ?) RETURNING number, name, target, payload, attempt`);
-  const finish = sql.prepare(`UPDATE tasks SET due = NULL, owner = NULL, done_at = ?, payload = '{}' WHERE number = ? AND attempt = ? AND due IS NOT NULL`);
+  const finish = sql.prepare(
+    `UPDATE tasks SET due = NULL, owner = NULL, done_at = ?, payload = '{}' WHERE number = ? AND attempt = ? AND due IS NOT NULL`,
+  );
   const retry = sql.prepare('UPDATE tasks SET due = ?, owner = NULL WHERE number = ? AND attempt = ? AND owner IS NOT NULL');
   const owners = sql.prepare('SELECT DISTINCT owner FROM tasks WHERE owner IS NOT NULL');
   const release = sql.prepare('UPDATE tasks SET due = ?, owner = NULL WHERE owner = ?');
@@ -61,7 +65,10 @@ export function openRows(database: Database): Rows {
     insert: (task, body, due) => write(() => insert.run(task.name, task.target, body, due).changes === 1),
     withdraw: (name, now) => void write(() => withdraw.run(now, name)),
     nextDue: () => optionalNumber(nextDue.get()?.['due']),
-    lease: (now, until, owner, limit) => write(() => lease.all(until, owner, now, limit)).map(toLease).toSorted((a, b) => a.number - b.number),
+    lease: (now, until, owner, limit) =>
+      write(() => lease.all(until, owner, now, limit))
+        .map(toLease)
+        .toSorted((a, b) => a.number - b.number),
     finish: (done, now) => void write(() => finish.run(now, done.number, done.attempt)),
     retry: (failed, due) => void write(() => retry.run(due, failed.number, failed.attempt)),
     releaseGone: (now) =>

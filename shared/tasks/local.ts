@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from '../clock.ts';
-import { type Database } from '../documents/database.ts';
+import type { Database } from '../documents/database.ts';
 import { StoreError } from '../documents/port.ts';
 import type { Logger } from '../observability/logger.ts';
 import { backoffMs, defaultRetryPolicy, type RetryPolicy } from './backoff.ts';
@@ -49,6 +49,8 @@ export interface LocalQueue extends TaskQueue {
 /** How soon tasks of other processes on the same file are noticed. */
 const POLL_MS = 1_000;
 const PURGE_EVERY_MS = 60_000;
+/** A lease outlives the dispatch deadline a little: this process is to end its delivery before anybody begins the next. */
+const LEASE_GRACE_MS = 5_000;
 
 class SqliteQueue implements LocalQueue {
   readonly #options: Required<Omit<LocalQueueOptions, 'log' | 'database'>>;
@@ -128,7 +130,8 @@ class SqliteQueue implements LocalQueue {
     const free = this.#options.concurrency - this.#running.size;
     const due = this.#rows.nextDue();
     if (free <= 0 || due === undefined || due > now) return;
-    for (const lease of this.#rows.lease(now, now + this.#options.dispatchDeadlineMs, thisOwner(), free)) {
+    const until = now + this.#options.dispatchDeadlineMs + LEASE_GRACE_MS;
+    for (const lease of this.#rows.lease(now, until, thisOwner(), free)) {
       const run = this.#run(lease).finally(() => {
         this.#running.delete(run);
         this.#wakeIn(0);
@@ -148,13 +151,17 @@ class SqliteQueue implements LocalQueue {
   }
 
   async #deliver({ name, target, payload, attempt }: Lease): Promise<boolean> {
-    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(this.#options.dispatchDeadlineMs)]);
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(new Error('The dispatch deadline has passed')), this.#options.dispatchDeadlineMs);
+    const signal = AbortSignal.any([this.#abort.signal, deadline.signal]);
     try {
       const status = await unlessAborted(this.#options.deliver(target, payload, { name, attempt, signal }), signal);
       if (status >= 200 && status < 300) return true;
       this.#log?.log('warn', `A task was answered with ${status} and comes again`, { component: 'tasks', action: name, attempt });
     } catch (error) {
       this.#log?.log('warn', 'A task failed and comes again', { component: 'tasks', action: name, attempt, error });
+    } finally {
+      clearTimeout(timer);
     }
     return false;
   }

@@ -64,8 +64,6 @@ const firestoreMissing =
     ? 'SKIPPED: the document contract on Firestore. Start the Firestore emulator and set FIRESTORE_EMULATOR_HOST=host:port.'
     : undefined;
 
-if (firestoreMissing !== undefined) console.warn(firestoreMissing);
-
 export const implementations: readonly StoreImplementation[] = [
   { name: 'SQLite', start: startSqlite },
   { name: 'Firestore', start: () => startFirestore(projectId), ...(firestoreMissing !== undefined && { missing: firestoreMissing }) },

@@ -30,7 +30,9 @@ describe.each(implementations)('queries on $name', ({ start, missing }) => {
     expect(nextCursor).toBeUndefined();
     return documents.map(({ key }) => key.id).join('');
   }
-  const where = (path: string, operator: Condition['operator'], value: Json): { where: Condition[] } => ({ where: [{ path, operator, value }] });
+  const where = (path: string, operator: Condition['operator'], value: Json): { where: Condition[] } => ({
+    where: [{ path, operator, value }],
+  });
   const by = (path: string, direction: 'ascending' | 'descending' = 'ascending') => ({ orderBy: { path, direction } });
 
   it('gives everything in the order of ids, documents whole', async () => {
@@ -87,7 +89,14 @@ describe.each(implementations)('queries on $name', ({ start, missing }) => {
       { path: 'on', operator: 'in', value: [true, false] },
     ];
     expect(await ids({ where: range, ...by('n', 'descending') })).toBe('ba');
-    expect(await ids({ where: [{ path: 's', operator: '==', value: 'apple' }, { path: 'on', operator: '==', value: true }] })).toBe('a');
+    expect(
+      await ids({
+        where: [
+          { path: 's', operator: '==', value: 'apple' },
+          { path: 'on', operator: '==', value: true },
+        ],
+      }),
+    ).toBe('a');
   });
 
   it('orders by type, value and id, both ways, and leaves out documents without the field', async () => {
@@ -115,7 +124,11 @@ describe.each(implementations)('queries on $name', ({ start, missing }) => {
   ])('pages exactly, with equal and mixed values: %j', async (query) => {
     const paged = freshCollection();
     const mixed = [null, false, true, 0, 1, 'a', 'b'] as const;
-    await Promise.all(Array.from({ length: 10 }, (_, n) => store.create(keyIn(paged, `d${n}`), { n: Math.floor(n / 3), same: 'x', mixed: mixed[n % 7] ?? null })));
+    await Promise.all(
+      Array.from({ length: 10 }, (_, n) =>
+        store.create(keyIn(paged, `d${n}`), { n: Math.floor(n / 3), same: 'x', mixed: mixed[n % 7] ?? null }),
+      ),
+    );
     const whole = await store.query(paged, { ...query, limit: 100 });
     expect(whole.documents).toHaveLength(10);
     const found: unknown[] = [];

@@ -35,14 +35,27 @@ describe.each(implementations)('transactions on $name', ({ start, missing }) => 
     await store.create(a, { old: true });
     await store.create(c, {});
     await store.transact([a, b, c], () => ({
-      writes: [{ type: 'set', key: a, data: { n: 1 } }, { type: 'create', key: b, data: { n: 2 } }, { type: 'delete', key: c }],
+      writes: [
+        { type: 'set', key: a, data: { n: 1 } },
+        { type: 'create', key: b, data: { n: 2 } },
+        { type: 'delete', key: c },
+      ],
       result: undefined,
     }));
     expect([(await store.get(a))?.data, (await store.get(b))?.data, await store.get(c)]).toEqual([{ n: 1 }, { n: 2 }, undefined]);
-    const failing = store.transact([a, b], () => ({ writes: [{ type: 'set', key: a, data: { n: 3 } }, { type: 'create', key: b, data: {} }], result: undefined }));
+    const failing = store.transact([a, b], () => ({
+      writes: [
+        { type: 'set', key: a, data: { n: 3 } },
+        { type: 'create', key: b, data: {} },
+      ],
+      result: undefined,
+    }));
     await expect(failing).rejects.toMatchObject(refusal('already_exists'));
     const tooLarge = store.transact([a, b], () => ({
-      writes: [{ type: 'set', key: a, data: { n: 3 } }, { type: 'set', key: b, data: { text: 'x'.repeat(1_100_000) } }],
+      writes: [
+        { type: 'set', key: a, data: { n: 3 } },
+        { type: 'set', key: b, data: { text: 'x'.repeat(1_100_000) } },
+      ],
       result: undefined,
     }));
     await expect(tooLarge).rejects.toMatchObject(refusal('too_large'));
@@ -65,7 +78,10 @@ describe.each(implementations)('transactions on $name', ({ start, missing }) => 
     const refused = refusal('invalid_argument');
     await expect(store.transact([a], () => ({ writes: [{ type: 'set', key: b, data: {} }], result: 1 }))).rejects.toMatchObject(refused);
     await expect(store.transact([a, a], () => ({ writes: [], result: 1 }))).rejects.toMatchObject(refused);
-    const twice = [{ type: 'set', key: a, data: {} }, { type: 'delete', key: a }] as const;
+    const twice = [
+      { type: 'set', key: a, data: {} },
+      { type: 'delete', key: a },
+    ] as const;
     await expect(store.transact([a], () => ({ writes: twice, result: 1 }))).rejects.toMatchObject(refused);
     const keys = Array.from({ length: 101 }, (_, index) => keyIn(collection, `k${index}`));
     await expect(store.transact(keys, () => ({ writes: [], result: 1 }))).rejects.toMatchObject(refused);
@@ -82,7 +98,13 @@ describe.each(implementations)('transactions on $name', ({ start, missing }) => 
       return store.transact([counter, mine], ([present]) => {
         const count = countOf(present);
         if (count >= 60) return { writes: [], result: false };
-        return { writes: [{ type: 'set', key: counter, data: { count: count + 1 } }, { type: 'create', key: mine, data: {} }], result: true };
+        return {
+          writes: [
+            { type: 'set', key: counter, data: { count: count + 1 } },
+            { type: 'create', key: mine, data: {} },
+          ],
+          result: true,
+        };
       });
     };
     const admitted = await Promise.all(Array.from({ length: 100 }, (_, index) => admit(index)));
@@ -108,7 +130,9 @@ describe.each(implementations)('transactions on $name', ({ start, missing }) => 
     for (let round = 0; round < 5; round += 1) {
       const [left, right] = [keyIn(collection, `left${round}`), keyIn(collection, `right${round}`)];
       const claim = (by: DocumentStore, mine: typeof left, theirs: typeof left): Promise<boolean> =>
-        by.transact([mine, theirs], ([, rival]) => (rival ? { writes: [], result: false } : { writes: [{ type: 'create', key: mine, data: {} }], result: true }));
+        by.transact([mine, theirs], ([, rival]) =>
+          rival ? { writes: [], result: false } : { writes: [{ type: 'create', key: mine, data: {} }], result: true },
+        );
       const claims = await Promise.all([claim(store, left, right), claim(other, right, left)]);
       expect(claims.filter(Boolean)).toHaveLength(1);
     }
@@ -123,7 +147,7 @@ describe.each(implementations)('transactions on $name', ({ start, missing }) => 
       // Each may switch itself off while the other is on: both off must never happen.
       const leave = (by: DocumentStore, mine: typeof left, theirs: typeof left): Promise<boolean> =>
         by.transact([mine, theirs], ([, rival]) => {
-          const safe = (rival?.data as { on?: boolean } | undefined)?.on === true;
+          const safe = rival !== undefined && 'on' in rival.data && rival.data.on === true;
           return safe ? { writes: [{ type: 'set', key: mine, data: { on: false } }], result: true } : { writes: [], result: false };
         });
       const leaves = await Promise.all([leave(store, left, right), leave(other, right, left)]);
@@ -159,7 +183,10 @@ describe.each(implementations)('transactions on $name', ({ start, missing }) => 
     const read = await store.get(key);
     await store.update(key, { count: 2 }, read?.version ?? '');
     await expect(store.update(key, { count: 3 }, read?.version ?? '')).rejects.toMatchObject(refusal('conflict'));
-    const result = await store.transact([key], ([present]) => ({ writes: [{ type: 'set', key, data: { count: countOf(present) + 1 } }], result: countOf(present) }));
+    const result = await store.transact([key], ([present]) => ({
+      writes: [{ type: 'set', key, data: { count: countOf(present) + 1 } }],
+      result: countOf(present),
+    }));
     expect(result).toBe(2);
   });
 });

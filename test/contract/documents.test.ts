@@ -14,7 +14,16 @@ describe.each(implementations)('single documents on $name', ({ start, missing })
 
   it('gives back what was created, with a version and a time', async () => {
     const key = keyIn(freshCollection(), 'a');
-    const data = { text: 'x', count: 3, ratio: 0.25, big: 9_007_199_254_740_991, on: true, none: null, list: [1, 'b', { c: [] }], map: { 'dots.in/it': {} } };
+    const data = {
+      text: 'x',
+      count: 3,
+      ratio: 0.25,
+      big: 9_007_199_254_740_991,
+      on: true,
+      none: null,
+      list: [1, 'b', { c: [] }],
+      map: { 'dots.in/it': {} },
+    };
     const created = await store.create(key, data);
     expect(created).toMatchObject({ key, data });
     expect(Math.abs(created.updatedAt.getTime() - Date.now())).toBeLessThan(60_000);
@@ -50,7 +59,7 @@ describe.each(implementations)('single documents on $name', ({ start, missing })
     const key = keyIn(freshCollection(), 'a');
     const outcomes = await Promise.allSettled(Array.from({ length: 50 }, (_, by) => store.create(key, { by })));
     const winners = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
-    const losers = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+    const losers = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
     expect(winners).toHaveLength(1);
     for (const reason of losers) expect(reason).toMatchObject(refusal('already_exists'));
     expect(await store.get(key)).toEqual(winners[0]);
@@ -122,7 +131,16 @@ describe.each(implementations)('single documents on $name', ({ start, missing })
     await expect(store.update(keyIn(collection, 'grows'), over, version)).rejects.toMatchObject(refusal('too_large'));
   });
 
-  it.each([['empty', ''], ['.', '.'], ['..', '..'], ['with a slash', 'a/b'], ['with a space', 'a b'], ['beyond ASCII', 'ü'], ['__reserved__', '__a__'], ['too long', 'x'.repeat(201)]])('refuses an id that is %s', async (_what, id) => {
+  it.each([
+    ['empty', ''],
+    ['.', '.'],
+    ['..', '..'],
+    ['with a slash', 'a/b'],
+    ['with a space', 'a b'],
+    ['beyond ASCII', 'ü'],
+    ['__reserved__', '__a__'],
+    ['too long', 'x'.repeat(201)],
+  ])('refuses an id that is %s', async (_what, id) => {
     const key = keyIn('things', id);
     const refused = refusal('invalid_argument');
     await expect(store.get(key)).rejects.toMatchObject(refused);
@@ -131,13 +149,25 @@ describe.each(implementations)('single documents on $name', ({ start, missing })
     await expect(store.transact([key], () => ({ writes: [], result: 1 }))).rejects.toMatchObject(refused);
   });
 
-  it.each([['of one character', 'a'], ['of dots', '...'], ['of every kind of character', 'A-b_c.d:e@f'], ['of 200 characters', 'x'.repeat(200)]])('takes an id %s', async (_what, id) => {
+  it.each([
+    ['of one character', 'a'],
+    ['of dots', '...'],
+    ['of every kind of character', 'A-b_c.d:e@f'],
+    ['of 200 characters', 'x'.repeat(200)],
+  ])('takes an id %s', async (_what, id) => {
     const collection = freshCollection();
     await store.create(keyIn(collection, id), { id });
     expect((await store.query(collection, { limit: 1 })).documents[0]?.key).toEqual({ collection, id });
   });
 
-  it.each([['empty', ''], ['with a slash', 'a/b'], ['led by a digit', '1a'], ['with a quote', "a'b"], ['with a dot', 'a.b'], ['too long', 'x'.repeat(64)]])('refuses a collection that is %s', async (_what, collection) => {
+  it.each([
+    ['empty', ''],
+    ['with a slash', 'a/b'],
+    ['led by a digit', '1a'],
+    ['with a quote', "a'b"],
+    ['with a dot', 'a.b'],
+    ['too long', 'x'.repeat(64)],
+  ])('refuses a collection that is %s', async (_what, collection) => {
     await expect(store.create(keyIn(collection, 'a'), {})).rejects.toMatchObject(refusal('invalid_argument'));
     await expect(store.query(collection, { limit: 1 })).rejects.toMatchObject(refusal('invalid_argument'));
   });

@@ -1,5 +1,5 @@
 /** What only a network can do: a Cloud Tasks that does not answer, or answers once too late. */
-import { createServer, type RequestListener } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { openCloudTasks } from '../../shared/tasks/cloud-tasks.ts';
@@ -13,8 +13,8 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-async function openAgainst(listener: RequestListener): Promise<TaskQueue> {
-  const server = createServer(listener);
+async function openAgainst(listener: (request: IncomingMessage, response: ServerResponse) => unknown): Promise<TaskQueue> {
+  const server = createServer((request, response) => void listener(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const emulatorHost = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   closers.push(async () => {
@@ -71,7 +71,10 @@ it('repeats a call that was cut off or answered with 503', async () => {
   const queue = await openAgainst((request, response) => {
     calls += 1;
     if (calls === 1) request.socket.destroy();
-    else if (calls === 2) response.writeHead(503, { 'content-type': 'application/json' }).end('{"error":{"code":503,"status":"UNAVAILABLE","message":"later"}}');
+    else if (calls === 2)
+      response
+        .writeHead(503, { 'content-type': 'application/json' })
+        .end('{"error":{"code":503,"status":"UNAVAILABLE","message":"later"}}');
     else response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
   });
   expect(await queue.enqueue({ name: freshName(), target: 'job', payload: {} })).toBe('enqueued');
@@ -82,13 +85,20 @@ it('is unavailable where nobody listens, answers or is allowed', async () => {
   const queue = await openAgainst(() => undefined);
   await expect(queue.enqueue({ name: freshName(), target: 'job', payload: {} })).rejects.toMatchObject(unavailable);
   await expect(queue.withdraw(freshName())).rejects.toMatchObject(unavailable);
-  const nobody = openCloudTasks({ queue: 'projects/p/locations/l/queues/q', url: 'https://x', serviceAccount: 'a@b', emulatorHost: '127.0.0.1:1' });
+  const nobody = openCloudTasks({
+    queue: 'projects/p/locations/l/queues/q',
+    url: 'https://x',
+    serviceAccount: 'a@b',
+    emulatorHost: '127.0.0.1:1',
+  });
   closers.push(() => nobody.close());
   await expect(nobody.enqueue({ name: freshName(), target: 'job', payload: {} })).rejects.toMatchObject(unavailable);
   let calls = 0;
   const forbidden = await openAgainst((_request, response) => {
     calls += 1;
-    response.writeHead(403, { 'content-type': 'application/json' }).end('{"error":{"code":403,"status":"PERMISSION_DENIED","message":"no"}}');
+    response
+      .writeHead(403, { 'content-type': 'application/json' })
+      .end('{"error":{"code":403,"status":"PERMISSION_DENIED","message":"no"}}');
   });
   await expect(forbidden.enqueue({ name: freshName(), target: 'job', payload: {} })).rejects.toMatchObject(unavailable);
   expect(calls).toBe(1);

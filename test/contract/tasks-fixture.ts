@@ -88,7 +88,12 @@ async function isAuthentic(request: IncomingMessage, audience: string): Promise<
   const { keys } = (await (await fetch(`${issuer}/jwks`)).json()) as { keys: ({ kid: string } & JsonWebKey)[] };
   const key = keys.find(({ kid }) => kid === part(head)['kid']);
   if (key === undefined) return false;
-  const genuine = verify('RSA-SHA256', Buffer.from(`${head}.${body}`), createPublicKey({ key, format: 'jwk' }), Buffer.from(signature, 'base64url'));
+  const genuine = verify(
+    'RSA-SHA256',
+    Buffer.from(`${head}.${body}`),
+    createPublicKey({ key, format: 'jwk' }),
+    Buffer.from(signature, 'base64url'),
+  );
   const claims = part(body);
   return genuine && claims['aud'] === audience && claims['iss'] === issuer && claims['email'] === serviceAccount;
 }
@@ -105,7 +110,8 @@ async function startCloudTasks(answer: (received: Received) => number): Promise<
       const delivery = {
         name: String(request.headers['x-cloudtasks-taskname']),
         target: (request.url ?? '').replace('/tasks/', ''),
-        payload: request.headers['content-type'] === 'application/json' ? (JSON.parse(Buffer.concat(chunks).toString()) as unknown) : undefined,
+        payload:
+          request.headers['content-type'] === 'application/json' ? (JSON.parse(Buffer.concat(chunks).toString()) as unknown) : undefined,
         attempt: Number(request.headers['x-cloudtasks-taskretrycount']) + 1,
         at: Date.now(),
       };
@@ -135,8 +141,6 @@ const missing =
   host === undefined || issuer === undefined
     ? 'SKIPPED: the task contract on Cloud Tasks. Start the Cloud Tasks emulator and set CLOUD_TASKS_EMULATOR_HOST=host:port and CLOUD_TASKS_EMULATOR_ISSUER=http://host:port.'
     : undefined;
-
-if (missing !== undefined) console.warn(missing);
 
 export const implementations: readonly QueueImplementation[] = [
   { name: 'the local queue', start: startLocal },

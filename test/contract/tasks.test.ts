@@ -78,12 +78,15 @@ describe.each(implementations)('tasks on $name', ({ start, missing }) => {
     await received(bad);
     await fixture.queue.enqueue({ name: good, target: 'job', payload: {} });
     await received(good);
+    expect(of(good)).toHaveLength(1);
     failing.delete(bad);
   });
 
   it('delivers a burst, each once', async () => {
     const names = Array.from({ length: 60 }, freshName);
-    expect(new Set(await Promise.all(names.map((name) => fixture.queue.enqueue({ name, target: 'job', payload: { name } }))))).toEqual(new Set(['enqueued']));
+    expect(new Set(await Promise.all(names.map((name) => fixture.queue.enqueue({ name, target: 'job', payload: { name } }))))).toEqual(
+      new Set(['enqueued']),
+    );
     await Promise.all(names.map((name) => received(name)));
     for (const name of names) expect(of(name)).toEqual([expect.objectContaining({ payload: { name } })]);
   }, 20_000);
@@ -117,6 +120,7 @@ describe.each(implementations)('tasks on $name', ({ start, missing }) => {
     const name = freshName().padEnd(500, '_-aZ9');
     expect(await fixture.queue.enqueue({ name, target: 'job', payload: {} })).toBe('enqueued');
     await received(name);
+    expect(of(name)).toHaveLength(1);
   });
 
   it('takes a payload of 100 KiB and refuses more', async () => {
@@ -134,7 +138,9 @@ describe.each(implementations)('tasks on $name', ({ start, missing }) => {
     expect(await fixture.queue.enqueue({ name, target: 'expire', payload: {}, scheduleTime: soon(30 * DAY_MS - 1_000) })).toBe('enqueued');
     await fixture.queue.withdraw(name);
     for (const scheduleTime of [soon(30 * DAY_MS + 60_000), new Date(Number.NaN)]) {
-      await expect(fixture.queue.enqueue({ name: freshName(), target: 'expire', payload: {}, scheduleTime })).rejects.toMatchObject(invalid);
+      await expect(fixture.queue.enqueue({ name: freshName(), target: 'expire', payload: {}, scheduleTime })).rejects.toMatchObject(
+        invalid,
+      );
     }
   });
 });

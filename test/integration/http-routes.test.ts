@@ -177,6 +177,7 @@ describe('the service', () => {
   it('shows its metrics to admins and services alone', async () => {
     expect((await fetch(`${server.origin}/metrics`)).status).toBe(401);
     expect((await call('GET', '/metrics')).status).toBe(403);
+    await call('GET', `/v1/sessions/${id}`);
     const response = await call('GET', '/metrics', undefined, { 'x-api-key': await server.newKey('service', null) });
     expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
     const text = await response.text();

@@ -4,10 +4,8 @@
  * @module
  */
 export { startControllers } from './controllers/start.ts';
-export type { Controllers, ControllersOptions } from './controllers/start.ts';
 export { startApiServer } from './http/server.ts';
-export type { ApiServer, ApiServerOptions } from './http/server.ts';
 export { kubeconfig } from './kubeconfig.ts';
 export { openObjects } from './object-store.ts';
 export type { ObjectStore } from './object-store.ts';
-export { CAPABILITIES_ANNOTATION, NODE_NAME } from './resources.ts';
+export { NODE_NAME } from './resources.ts';

@@ -58,7 +58,7 @@ export class ObjectStore implements Objects {
     this.#history = new History(revision, options.history ?? 2048);
     for (const { resource, namespace, name, body } of rows) {
       const kind = kinds.find((item) => `${item.group}/${item.plural}` === resource);
-      const object: KubernetesObject = JSON.parse(body);
+      const object = JSON.parse(body) as KubernetesObject;
       if (kind !== undefined) this.#file(kind, namespace, name, makeEntry(kind, object, Number(object.metadata?.resourceVersion)));
     }
   }
@@ -113,17 +113,15 @@ export class ObjectStore implements Objects {
 
   /** Gives name, uid, time and revision, and stores. Throws 409 `AlreadyExists`. */
   insert(kind: Kind, object: KubernetesObject): Entry {
-    const entry = this.prepare(kind, object);
-    const { namespace, name = '' } = entry.object.metadata;
-    if (this.entry(kind, namespace, name) !== undefined) throw alreadyExists(kind, name);
-    return this.#put(kind, entry, undefined);
+    return this.#put(kind, this.prepare(kind, object), undefined);
   }
 
-  /** What `insert` would store, without storing it (`dryRun`). */
+  /** What `insert` would store, without storing it (`dryRun`). Throws 409 `AlreadyExists`, too. */
   prepare(kind: Kind, object: KubernetesObject): Entry {
     const copy = copyOf(object);
     const { resourceVersion: _stale, deletionTimestamp: _end, deletionGracePeriodSeconds: _grace, ...given } = copy.metadata ?? {};
     const name = given.name === undefined || given.name === '' ? `${(given.generateName ?? '').slice(0, 58)}${randomSuffix()}` : given.name;
+    if (this.entry(kind, given.namespace, name) !== undefined) throw alreadyExists(kind, name);
     copy.metadata = { ...given, name, uid: randomUUID(), creationTimestamp: this.#now(), ...(kind.generation && { generation: 1 }) };
     return makeEntry(kind, copy, this.#revision + 1);
   }

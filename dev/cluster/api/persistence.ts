@@ -46,14 +46,12 @@ export function openPersistence(file: string): Persistence {
   const setLatest = database.prepare('UPDATE latest SET revision = ?');
   return {
     load() {
-      const rows = all
-        .all()
-        .map((row) => ({
-          resource: String(row['resource']),
-          namespace: String(row['namespace']),
-          name: String(row['name']),
-          body: String(row['body']),
-        }));
+      const rows = all.all().map((row) => ({
+        resource: String(row['resource']),
+        namespace: String(row['namespace']),
+        name: String(row['name']),
+        body: String(row['body']),
+      }));
       return { revision: Number(highest.get()?.['revision']), rows };
     },
     put({ resource, namespace, name, body }, revision) {

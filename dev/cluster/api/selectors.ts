@@ -70,13 +70,13 @@ function parseTerm(term: string): Requirement {
   const rest = (negated ? term.replace('!', '') : term).slice(match[0].length).trim();
   if (rest === '') return { key, operator: negated ? 'DoesNotExist' : 'Exists', values: [] };
   const set = /^(in|notin)\s*\(([^()]*)\)$/.exec(rest);
-  if (set !== null && !negated) return requirement(key, set[1] === 'in' ? 'In' : 'NotIn', (set[2] ?? '').split(','));
+  if (set !== null && !negated) return checkedRequirement(key, set[1] === 'in' ? 'In' : 'NotIn', (set[2] ?? '').split(','));
   const comparison = /^(==|=|!=)([^=!]*)$/.exec(rest);
-  if (comparison !== null && !negated) return requirement(key, comparison[1] === '!=' ? 'NotIn' : 'In', [comparison[2] ?? '']);
+  if (comparison !== null && !negated) return checkedRequirement(key, comparison[1] === '!=' ? 'NotIn' : 'In', [comparison[2] ?? '']);
   throw badRequest(`unable to parse requirement: found '${rest}', expected: in, notin, =, ==, !=`);
 }
 
-function requirement(key: string, operator: Operator, values: readonly string[]): Requirement {
+function checkedRequirement(key: string, operator: Operator, values: readonly string[]): Requirement {
   const trimmed = values.map((value) => value.trim());
   const wrong = trimmed.find((value) => !VALUE.test(value) || value.length > 63);
   if (wrong !== undefined)

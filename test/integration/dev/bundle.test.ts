@@ -51,6 +51,15 @@ describe.each(['api', 'tasks', 'sweep'])('the bundle of %s', (unit) => {
     expect([...new Set(atStart)].filter((name) => LAZY_PACKAGES.test(name))).toEqual([]);
   });
 
+  it('loads no CommonJS package lazily: bundled, such a chunk has a default export and none of the names', () => {
+    const lazy = Object.values(metafile.outputs).flatMap((output) =>
+      output.imports.filter((found) => found.kind === 'dynamic-import' && found.external !== true).map((found) => found.path),
+    );
+    const nameless = lazy.filter((path) => metafile.outputs[path]?.exports.join() === 'default');
+    expect(nameless.map((path) => metafile.outputs[path]?.entryPoint)).toEqual([]);
+    expect(lazy.length).toBeGreaterThan(0);
+  });
+
   it('has the Kubernetes client in a chunk of its own', () => {
     const holders = Object.entries(metafile.outputs).filter(
       ([path, output]) =>

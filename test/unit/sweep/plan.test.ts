@@ -66,12 +66,6 @@ describe('planSession', () => {
     expect(planSession(sessionDocument({ status: 'terminating', updated_at: past }), pod(), testNow)).toMatchObject({ type: 'expire' });
     expect(planSession(sessionDocument({ status: 'terminating', updated_at: fresh }), pod(), testNow)).toBeUndefined();
   });
-
-  it('forgets a terminated session when its days are over', () => {
-    const terminated = sessionDocument({ status: 'terminated', purge_at: testNow.toISOString() });
-    expect(planSession(terminated, undefined, testNow)).toMatchObject({ type: 'purge' });
-    expect(planSession(terminated, undefined, new Date(testNow.getTime() - 1))).toBeUndefined();
-  });
 });
 
 describe('isOrphan', () => {

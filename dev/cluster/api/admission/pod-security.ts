@@ -57,10 +57,10 @@ const privileged: Check = (spec) => {
 };
 
 const hostPorts: Check = (spec) => {
-  const used = allContainers(spec).flatMap(({ ports }) => (ports ?? []).flatMap(({ hostPort }) => hostPort || []));
+  const used = allContainers(spec).flatMap(({ ports }) => (ports ?? []).map(({ hostPort = 0 }) => hostPort));
   const names = containersThat(spec, ({ ports }) => (ports ?? []).some(({ hostPort }) => Boolean(hostPort)));
   if (names.length === 0) return undefined;
-  const distinct = [...new Set(used)].toSorted((left, right) => left - right);
+  const distinct = [...new Set(used.filter((port) => port !== 0))].toSorted((left, right) => left - right);
   return finding('hostPort', [
     `${named('container', names)} use${names.length === 1 ? 's' : ''} hostPort${distinct.length === 1 ? '' : 's'} ${distinct.join(', ')}`,
   ]);

@@ -28,7 +28,8 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
   if (!/^(?:application\/(?:[\w.-]+\+)?json|\*\/\*)$/.test(type)) throw unsupportedMediaType();
   const parts: Buffer[] = [];
   let size = 0;
-  for await (const part of request) {
+  for await (const chunk of request) {
+    const part = chunk as Buffer;
     size += part.length;
     if (size > LONGEST_BODY) throw new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${LONGEST_BODY}`);
     parts.push(part);

@@ -165,7 +165,7 @@ async function deleteCollection(context: Context, { kind, namespace }: Route): P
 function watch(context: Context, route: Route): void {
   requireVerb(route, 'watch');
   const { form, include } = rendering(context);
-  serveWatch(context.objects, route, context.query, context.response, { form, include }, context.now);
+  serveWatch(context.objects, route, context.query, { response: context.response, render: { form, include }, now: context.now });
 }
 
 function rendering({ request, query, now }: Context): Rendering {

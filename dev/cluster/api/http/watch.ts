@@ -30,42 +30,26 @@ export interface WatchTarget {
   readonly name?: string | undefined;
 }
 
+export interface WatchOutput {
+  readonly response: ServerResponse;
+  readonly render: Omit<Rendering, 'now'>;
+  readonly now: () => Date;
+}
+
 /** Answers until the client goes, the time is up or the watcher is too slow. Throws 400 before the answer has begun. */
-export function serveWatch(
-  objects: ObjectStore,
-  target: WatchTarget,
-  query: URLSearchParams,
-  response: ServerResponse,
-  render: Omit<Rendering, 'now'>,
-  now: () => Date,
-): void {
-  const { kind, namespace, name } = target;
-  const selection = selectionOf(kind, query);
+export function serveWatch(objects: ObjectStore, target: WatchTarget, query: URLSearchParams, output: WatchOutput): void {
+  const { kind, namespace } = target;
+  const { response } = output;
+  const picks = picker(target, query);
   const bookmarks = booleanOf(query, 'allowWatchBookmarks');
   const asked = versionOf(query);
   const initial = asked === undefined || asked === 0 || booleanOf(query, 'sendInitialEvents');
   const since = initial ? objects.revision : asked;
-  const timeoutSeconds = integerOf(query, 'timeoutSeconds') || DEFAULT_TIMEOUT_SECONDS;
-  const picks = ({ object }: Entry): boolean =>
-    (namespace === undefined || object.metadata.namespace === namespace) &&
-    (name === undefined || object.metadata.name === name) &&
-    selects(selection, object);
+  const timeoutSeconds = integerOf(query, 'timeoutSeconds') ?? 0;
 
   response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' });
   response.flushHeaders();
-  let first = true;
-  const write = (line: string): void => {
-    response.write(`${line}\n`);
-    if (response.writableLength > MOST_UNREAD) response.destroy();
-  };
-  const emit = (type: Change['type'], entry: Entry): void => {
-    write(`{"type":"${type}","object":${renderWatched(kind, entry, { ...render, now: now() }, first)}}`);
-    first = false;
-  };
-  const bookmark = (annotations?: object): void => {
-    const metadata = { resourceVersion: String(objects.revision), ...(annotations && { annotations }) };
-    write(JSON.stringify({ type: 'BOOKMARK', object: { kind: kind.kind, apiVersion: apiVersion(kind), metadata } }));
-  };
+  const lines = createLines(objects, kind, output);
   if (since < objects.oldestRevision || since > objects.revision) {
     // A version from the future is of a data folder that is no more: only a new list helps there, too.
     const { status } = expired(`too old resource version: ${since} (${objects.oldestRevision})`);
@@ -73,19 +57,54 @@ export function serveWatch(
     return;
   }
   if (initial) {
-    for (const entry of objects.entries(kind, namespace)) if (picks(entry)) emit('ADDED', entry);
-    if (bookmarks) bookmark(query.has('sendInitialEvents') ? { 'k8s.io/initial-events-end': 'true' } : undefined);
+    for (const entry of objects.entries(kind, namespace)) if (picks(entry)) lines.emit('ADDED', entry);
+    if (bookmarks) lines.bookmark(query.has('sendInitialEvents') ? { 'k8s.io/initial-events-end': 'true' } : undefined);
   }
   const unfollow = objects.follow(kind, since, (change) => {
     const event = visibleEvent(change, picks);
-    if (event !== undefined) emit(event.type, event.entry);
+    if (event === undefined) return;
+    lines.emit(event.type, event.entry);
+    if (response.writableLength > MOST_UNREAD) response.destroy();
   });
-  const timers: NodeJS.Timeout[] = [setTimeout(() => response.end(), timeoutSeconds * 1000)];
-  if (bookmarks) timers.push(setTimeout(bookmark, FIRST_BOOKMARK_MS), setInterval(bookmark, BOOKMARK_INTERVAL_MS));
+  const timers: NodeJS.Timeout[] = [setTimeout(() => response.end(), (timeoutSeconds || DEFAULT_TIMEOUT_SECONDS) * 1000)];
+  if (bookmarks) timers.push(setTimeout(lines.bookmark, FIRST_BOOKMARK_MS), setInterval(lines.bookmark, BOOKMARK_INTERVAL_MS));
   response.on('close', () => {
     unfollow();
     for (const timer of timers) clearTimeout(timer);
   });
+}
+
+/** Whether a watcher sees a version of an object. */
+function picker({ kind, namespace, name }: WatchTarget, query: URLSearchParams): (entry: Entry) => boolean {
+  const selection = selectionOf(kind, query);
+  return ({ object }) =>
+    (namespace === undefined || object.metadata.namespace === namespace) &&
+    (name === undefined || object.metadata.name === name) &&
+    selects(selection, object);
+}
+
+interface Lines {
+  emit(type: Change['type'], entry: Entry): void;
+  /** Tells how far the watcher has seen. */
+  bookmark(annotations?: Record<string, string>): void;
+}
+
+function createLines(objects: ObjectStore, kind: Kind, { response, render, now }: WatchOutput): Lines {
+  let first = true;
+  // Between the end of the answer and its 'close' there may still be events.
+  const write = (line: string): void => {
+    if (!response.writableEnded && !response.destroyed) response.write(`${line}\n`);
+  };
+  return {
+    emit(type, entry) {
+      write(`{"type":"${type}","object":${renderWatched(kind, entry, { ...render, now: now() }, first)}}`);
+      first = false;
+    },
+    bookmark(annotations) {
+      const metadata = { resourceVersion: String(objects.revision), ...(annotations && { annotations }) };
+      write(JSON.stringify({ type: 'BOOKMARK', object: { kind: kind.kind, apiVersion: apiVersion(kind), metadata } }));
+    },
+  };
 }
 
 /** What a change is to a watcher that sees only a part: an object may enter or leave the selection without being made or deleted. */
@@ -104,7 +123,7 @@ function visibleEvent(
 /** The last version that was selected, under the revision at which it left. */
 function stamped({ object, body }: Entry, revision: number): Pick<Entry, 'object' | 'body'> {
   const resourceVersion = String(revision);
-  const content: { metadata: object } = JSON.parse(body);
+  const content = JSON.parse(body) as { metadata: object };
   return {
     object: { ...object, metadata: { ...object.metadata, resourceVersion } },
     body: JSON.stringify({ ...content, metadata: { ...content.metadata, resourceVersion } }),

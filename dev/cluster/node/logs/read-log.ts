@@ -12,6 +12,7 @@ import { parseLine, splitLines } from './log-line.ts';
 import type { LogLine } from './log-line.ts';
 
 const CHUNK_BYTES = 256 * 1024;
+const NEWLINE = 10;
 
 /**
  * The lines as a client asked for them, in order. `live`: the file while the container writes to it; following ends with it, or when the
@@ -23,8 +24,10 @@ export async function* readLog(path: string, live: LogFile | undefined, options:
   let skip = options.tailLines === undefined ? 0 : countLines(path, since) - options.tailLines;
   for await (const line of followLines(path, live, options)) {
     if (since !== undefined && line.time < since) continue;
-    skip -= line.text.at(-1) === 10 || skip <= 0 ? 1 : 0;
-    if (skip >= 0) continue;
+    if (skip > 0) {
+      if (line.text.at(-1) === NEWLINE) skip -= 1;
+      continue;
+    }
     const bytes = (options.timestamps ? line.withTime : line.text).subarray(0, left);
     left -= bytes.length;
     if (bytes.length > 0) yield bytes;
@@ -40,7 +43,7 @@ function countLines(path: string, since: Date | undefined): number {
     for (let lines = cursor.read(); lines.length > 0; lines = cursor.read()) {
       for (const { time, text } of lines) {
         if (since !== undefined && time < since) continue;
-        open = text.at(-1) !== 10;
+        open = text.at(-1) !== NEWLINE;
         if (!open) count += 1;
       }
     }

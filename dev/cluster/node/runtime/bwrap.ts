@@ -18,17 +18,18 @@ const CAPABILITIES = ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'];
 export interface BwrapOptions {
   readonly base: BaseSystem;
   readonly pipes: PipePool;
+  readonly nodeId: string;
   /** The cluster does not run as root. */
   readonly rootless: boolean;
 }
 
-export function createBwrapRuntime({ base, pipes, rootless }: BwrapOptions): Runtime {
+export function createBwrapRuntime({ base, pipes, nodeId, rootless }: BwrapOptions): Runtime {
   return {
     name: 'bwrap',
     async start(spec) {
       const mounts = checkMounts(spec.mounts, base);
       const builder = ['bwrap', ...bwrapArguments(spec, base, mounts), '--'];
-      return startNamespaced(pipes, { spec, identity: identify(spec.user, rootless), builder, builderVariables: {}, information: true });
+      return startNamespaced(pipes, { spec, identity: identify(spec.user, rootless), builder, builderVariables: {}, information: true, nodeId });
     },
   };
 }

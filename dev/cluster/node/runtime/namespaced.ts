@@ -15,7 +15,7 @@ import type { Launched } from './launch.ts';
 import type { PipePool } from './pipes.ts';
 import { StartError } from './port.ts';
 import type { ContainerSpec, RunningContainer } from './port.ts';
-import { ENTER, launchCommand, launchVariables, TOOL_PATH } from './scripts.ts';
+import { ENTER, launchCommand, launchVariables, NODE_VARIABLE, TOOL_PATH } from './scripts.ts';
 
 export interface NamespacedRequest {
   readonly spec: ContainerSpec;
@@ -25,6 +25,8 @@ export interface NamespacedRequest {
   readonly builderVariables: Readonly<Record<string, string>>;
   /** The builder tells the pid of PID 1 on descriptor 4. */
   readonly information?: boolean;
+  /** Marks the tools on the way, so that a later start finds what is left of them. */
+  readonly nodeId: string;
 }
 
 const NAMESPACES = { mount: 'mnt', pid: 'pid', ipc: 'ipc', uts: 'uts' } as const;
@@ -40,6 +42,7 @@ export async function startNamespaced(pipes: PipePool, request: NamespacedReques
     environment: {
       PATH: TOOL_PATH,
       BERTH_PARENT: String(process.pid),
+      [NODE_VARIABLE]: request.nodeId,
       BERTH_CONTROL_GROUPS: spec.controlGroups.join(' '),
       ...request.builderVariables,
       ...launchVariables({ command: spec.command, environment: spec.environment, directory: spec.directory, terminal: false }),

@@ -13,7 +13,7 @@ import { rewritePaths } from './paths.ts';
 import type { PipePool } from './pipes.ts';
 import { StartError } from './port.ts';
 import type { ContainerSpec, RunningContainer, Runtime } from './port.ts';
-import { ENTER, launchCommand, launchVariables, TOOL_PATH } from './scripts.ts';
+import { ENTER, launchCommand, launchVariables, NODE_VARIABLE, TOOL_PATH } from './scripts.ts';
 
 export interface PlainOptions {
   readonly pipes: PipePool;
@@ -25,8 +25,6 @@ export interface PlainOptions {
   readonly toolFolder: string;
 }
 
-/** The environment variable that every process of this node has. */
-export const NODE_VARIABLE = 'BERTH_CLUSTER_NODE';
 const CONTAINER_VARIABLE = 'BERTH_CONTAINER';
 
 export function createPlainRuntime({ pipes, nodeId, changeUser, toolFolder }: PlainOptions): Runtime {

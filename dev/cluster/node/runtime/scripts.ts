@@ -10,6 +10,9 @@
 /** For every tool on the way into a container. */
 export const TOOL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** In the environment of our processes, with the node's id as value: how a later start finds what an earlier one left. */
+export const NODE_VARIABLE = 'BERTH_CLUSTER_NODE';
+
 /**
  * On the machine, before anything else: ends if the cluster died before its death signal was set (its parent is then another), and
  * joins the control groups, so that nothing of the container ever runs outside them. The tools on the way complain into the report

@@ -19,11 +19,12 @@ export interface UnshareOptions {
   readonly folder: string;
   readonly base: BaseSystem;
   readonly pipes: PipePool;
+  readonly nodeId: string;
   /** The cluster does not run as root. */
   readonly rootless: boolean;
 }
 
-export function createUnshareRuntime({ folder, base, pipes, rootless }: UnshareOptions): Runtime {
+export function createUnshareRuntime({ folder, base, pipes, nodeId, rootless }: UnshareOptions): Runtime {
   const root = join(folder, 'root');
   const skeleton = join(folder, 'skeleton');
   const tables = join(folder, 'tables');
@@ -43,6 +44,7 @@ export function createUnshareRuntime({ folder, base, pipes, rootless }: UnshareO
         return await startNamespaced(pipes, {
           spec,
           identity,
+          nodeId,
           builder: ['unshare', '--mount', '--pid', '--fork', '--kill-child=KILL', '--ipc', '--uts', '--', '/bin/sh', '-c', BUILD_ROOT, 'sh'],
           builderVariables: {
             BERTH_ROOT: root,

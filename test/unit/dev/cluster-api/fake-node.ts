@@ -4,6 +4,7 @@
  * @module
  */
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { Duplex } from 'node:stream';
 import type { V1Pod } from '@kubernetes/client-node';
 import type { ObjectStore } from '../../../../dev/cluster/api/index.ts';
@@ -15,8 +16,8 @@ export interface FakeNode extends Node {
   readonly resized: (readonly [number, number])[];
   /** Lines of every pod's log; appending ends no follower. */
   log: string[];
-  /** Process ids of what `exec` started. */
-  readonly started: number[];
+  /** Ends what `exec` started and is still there. */
+  killAll(): void;
 }
 
 /** Images under `missing/` cannot be pulled; all others run. */
@@ -27,12 +28,12 @@ export function startFakeNode(objects: ObjectStore): FakeNode {
     if (deletionTimestamp !== undefined) objects.remove(pods, namespace, name);
     else if (object.status?.containerStatuses === undefined) objects.update<V1Pod>(pods, namespace, name, run);
   });
-  const started: number[] = [];
+  const started: ChildProcess[] = [];
   const resized: (readonly [number, number])[] = [];
   return {
     resized,
     log: ['one', 'two', 'three'],
-    started,
+    killAll: () => started.forEach((child) => child.kill('SIGKILL')),
     async exec(namespace, pod, container, options) {
       const status = objects.get<V1Pod>(pods, namespace, pod)?.status?.containerStatuses?.find(({ name }) => name === container);
       if (status?.state?.running === undefined)
@@ -75,12 +76,12 @@ function run(pod: V1Pod): void {
 
 function startProcess(
   { command, stdin, stdout, stderr }: ContainerExecOptions,
-  started: number[],
+  started: ChildProcess[],
   resized: (readonly [number, number])[],
 ): ContainerProcess {
   const [file = '', ...rest] = command;
   const child = spawn(file, rest, { stdio: [stdin ? 'pipe' : 'ignore', stdout ? 'pipe' : 'ignore', stderr ? 'pipe' : 'ignore'] });
-  if (child.pid !== undefined) started.push(child.pid);
+  started.push(child);
   return {
     stdin: child.stdin ?? undefined,
     stdout: child.stdout ?? undefined,

@@ -131,7 +131,7 @@ describe('JSON patch', () => {
     [[{ op: 'jump', path: '/a' }]],
     [[{ op: 'add', path: 'a', value: 1 }]],
   ])('%j is refused with 422', (patch) => {
-    expect(() => applyJsonPatch(from, patch)).toThrow(expect.objectContaining({ status: expect.objectContaining({ code: 422 }) }));
+    expect(() => applyJsonPatch(from, patch)).toThrow('the server rejected our request');
   });
 
   it('leaves what it was given as it is', () => {

@@ -1,8 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { pods, secrets } from '../../../../dev/cluster/api/resources.ts';
 import { parseFieldSelector, parseLabelSelector, selects } from '../../../../dev/cluster/api/selectors.ts';
+import { StatusError } from '../../../../dev/cluster/api/status.ts';
 
 const labels = { app: 'web', tier: 'a', 'berth.dev/user': 'ada', empty: '' };
+
+/** The code of the refusal that a call throws. */
+function codeOf(call: () => unknown): number | undefined {
+  try {
+    call();
+  } catch (error) {
+    if (error instanceof StatusError) return error.status.code;
+    throw error;
+  }
+  return undefined;
+}
 
 describe('label selectors', () => {
   const cases: readonly (readonly [selector: string, selected: boolean])[] = [
@@ -35,9 +47,7 @@ describe('label selectors', () => {
   it.each(['a==b==c', '!a=b', '=b', 'x y', 'a in b', 'a=$', 'a notin', ',a', `a=${'x'.repeat(64)}`])(
     '%j is refused with 400',
     (selector) => {
-      expect(() => parseLabelSelector(selector)).toThrow(
-        expect.objectContaining({ status: expect.objectContaining({ code: 400, reason: 'BadRequest' }) }),
-      );
+      expect(codeOf(() => parseLabelSelector(selector))).toBe(400);
     },
   );
 
