@@ -51,9 +51,6 @@ const env = { ...process.env, PATH: path, BERTH_LAUNCHER_PID: String(process.pid
 const child = spawn(node, [locate(), ...rest], { stdio: 'inherit', env });
 process.on('SIGTERM', () => child.kill('SIGTERM'));
 process.on('SIGINT', () => isInForeground() || child.kill('SIGINT'));
-// npm that is killed says nothing to those it started; without this its port and its folder would stay taken.
-const parent = process.ppid;
-if (process.env.npm_lifecycle_event !== undefined) setInterval(() => process.ppid === parent || child.kill('SIGTERM'), 500).unref();
 if (process.env.npm_lifecycle_event !== undefined) {
   // npm passes SIGTERM to its shell alone, which dies of it and leaves this process to init.
   const parent = process.ppid;

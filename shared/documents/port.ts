@@ -24,7 +24,11 @@ export interface StoredDocument<T> {
   readonly updatedAt: Date;
 }
 
-/** One condition of a query. A path with dots reaches into nested objects (`labels.team`). */
+/**
+ * One condition of a query. A path with dots reaches into nested objects (`labels.team`). It compares with strings, numbers and
+ * booleans (`==` also with null) and finds values of the same type only; `in` takes a list of 1 to 30. A range (`<`, `>=`, …) has to be
+ * on the path of `orderBy`: so Firestore can answer it from an index.
+ */
 export interface Condition {
   readonly path: string;
   readonly operator: '==' | '<' | '<=' | '>' | '>=' | 'in';
@@ -89,7 +93,11 @@ export interface DocumentStore {
     decide: (documents: readonly (StoredDocument<object> | undefined)[]) => Decision<R>,
   ): Promise<R>;
 
-  /** Changes of a collection that were committed after the call, until the signal aborts. Survives lost connections by itself. */
+  /**
+   * Changes of a collection that were committed after the call, until the signal aborts. Survives lost connections by itself. A document
+   * that changes faster than the feed is read is reported with its last state. Firestore reads the whole collection once at the start,
+   * and a deletion before that has arrived is not seen.
+   */
   changes<T extends object>(collection: string, signal: AbortSignal): AsyncIterable<Change<T>>;
 
   close(): Promise<void>;

@@ -21,6 +21,8 @@ import type { ExecuteRequest, ExecutionEnd, ExecutionResult } from './execute-re
 /** What is read of a stream before the command is given up; `bounds.executionOutputBytes` of it are kept. */
 const FLOOD_BYTES = 8 * bounds.executionOutputBytes;
 const UNKNOWN_EXIT_CODE = -1;
+/** What kubelet and container runtimes say of a container that is between two runs: the command was not started. */
+const NOT_RUNNING = /container not found|container \S+ is not (?:running|created)|container is not created or running|does not have a host assigned/;
 
 /**
  * `signal` is the caller's: aborting it closes the stream. Throws `AppError`: `invalid_state` where the session is not running,
@@ -45,6 +47,7 @@ export async function execute(
   stream.stdin.on('error', () => {});
   if (request.stdin !== undefined) stream.stdin.end(request.stdin);
   const exit = await stream.exit;
+  if (exit.type === 'failed' && NOT_RUNNING.test(exit.message)) throw restarting(exit.message);
   const end = await endOf(deps, session, exit, { timedOut: timeout.aborted, flooded: flood.signal.aborted });
   const durationMs = Math.round(performance.now() - startedAt);
   deps.metrics.count('berth_executions_total', { end });
@@ -71,12 +74,13 @@ async function start(deps: Deps, session: SessionDocument, request: ExecuteReque
     });
   } catch (error) {
     if (isNotFound(error)) throw await podLost(deps, session, error);
-    const status = statusOf(error);
-    if (status !== undefined && /container not found|container .* is not (running|created)|not valid for pod|does not have a host assigned/.test(status.message)) {
-      throw new AppError('pod_restarting', "The session's container is restarting.", { cause: error, retryAfterSeconds: 1 });
-    }
+    if (NOT_RUNNING.test(statusOf(error)?.message ?? '')) throw restarting(error);
     throw translateKubernetesError(error);
   }
+}
+
+function restarting(cause: unknown): AppError {
+  return new AppError('pod_restarting', "The session's container is restarting.", { cause, retryAfterSeconds: 1 });
 }
 
 async function podLost(deps: Deps, session: SessionDocument, cause: unknown): Promise<AppError> {

@@ -11,8 +11,7 @@ function pod(fields: { uid?: string; generation?: number; deleted?: boolean; wai
     metadata: {
       name: sessionDocument().pod_name,
       uid: fields.uid ?? 'uid-1',
-      labels: { [labels.session]: sessionDocument().id },
-      annotations: { 'berth.dev/generation': String(fields.generation ?? 1) },
+      labels: { [labels.session]: sessionDocument().id, [labels.generation]: String(fields.generation ?? 1) },
       ...(fields.deleted === true ? { deletionTimestamp: testNow } : {}),
     },
     spec: { containers: [{ name: 'session', image: 'python:3.11-slim' }] },
