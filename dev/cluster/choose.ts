@@ -6,7 +6,6 @@
 import { join } from 'node:path';
 import type { Config } from '../../shared/config.ts';
 import type { ClusterAccess } from '../../shared/kubernetes/access.ts';
-import { connectKubernetes } from '../../shared/kubernetes/client.ts';
 import { attachCluster } from './attach.ts';
 
 export interface ChosenCluster {
@@ -52,6 +51,7 @@ function describe(access: ClusterAccess): string {
 
 async function refusalOf(access: ClusterAccess): Promise<string | undefined> {
   try {
+    const { connectKubernetes } = await import('../../shared/kubernetes/client.ts');
     const kubernetes = await connectKubernetes(access);
     try {
       await kubernetes.version.getCode();

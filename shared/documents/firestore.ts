@@ -104,7 +104,7 @@ class FirestoreStore implements DocumentStore {
     const conflict = new StoreError('conflict', `${keyText(key)} has changed`);
     if (base === undefined) throw conflict;
     const baseTime = new this.#sdk.Timestamp(base.seconds, base.nanoseconds);
-    const trail = extendTrail(newWriteId(), []);
+    const trail = extendTrail(newWriteId(), base.trail);
     return persist(
       {
         attempt: async (commit) => {

@@ -14,14 +14,16 @@ import { watchCollection } from './watch.ts';
 const REQUEST_TIMEOUT_MS = 10_000;
 const LIST_TIMEOUT_MS = 30_000;
 
+/** The library: 4 MB, so units that never touch the cluster start without it, and who will need it soon may call this early. */
+export const loadLibrary = (): Promise<typeof import('@kubernetes/client-node')> => import('@kubernetes/client-node');
+
 /**
- * Finds the cluster and gets ready to talk to it; no request is sent to it yet. The library is loaded here and not at the top: it
- * is 4 MB, and units that never touch the cluster start without it.
+ * Finds the cluster and gets ready to talk to it; no request is sent to it yet.
  *
  * @throws {KubernetesUnreachable} where the GKE API does not tell where the cluster is; an `Error` where a kubeconfig is of no use.
  */
 export async function connectKubernetes(access: ClusterAccess, options: TransportOptions = {}): Promise<Kubernetes> {
-  const [library, endpoint] = await Promise.all([import('@kubernetes/client-node'), openAccess(access)]);
+  const [library, endpoint] = await Promise.all([loadLibrary(), openAccess(access)]);
   const transport = createTransport(endpoint, options);
   const exec = createExecDialer(endpoint);
   const configuration = library.createConfiguration({

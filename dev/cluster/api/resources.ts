@@ -68,6 +68,8 @@ export const pods = define('v1', 'pods', 'Pod', {
   selectable: POD_FIELDS,
 });
 export const secrets = define('v1', 'secrets', 'Secret', { selectable: ['type'] });
+/** Not Berth's own: what a pod may mount, for those who work with `kubectl`. */
+export const configMaps = define('v1', 'configmaps', 'ConfigMap', { shortNames: ['cm'] });
 export const serviceAccounts = define('v1', 'serviceaccounts', 'ServiceAccount', { shortNames: ['sa'], answersDeleted: true });
 export const resourceQuotas = define('v1', 'resourcequotas', 'ResourceQuota', {
   shortNames: ['quota'],
@@ -102,6 +104,7 @@ export const kinds: readonly Kind[] = [
   namespaces,
   pods,
   secrets,
+  configMaps,
   serviceAccounts,
   resourceQuotas,
   limitRanges,

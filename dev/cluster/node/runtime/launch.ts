@@ -80,7 +80,7 @@ export async function launch(pipes: PipePool, request: LaunchRequest): Promise<L
     stdout: output && readFrom(output.readEnd),
     stderr: errors && readFrom(errors.readEnd),
     exit,
-    ...listen(child, exit),
+    ...listen(child, exit, request.information === true),
   };
 }
 
@@ -89,22 +89,31 @@ async function spawned(child: ChildProcess): Promise<void> {
   await new Promise<void>((_resolve, reject) => child.once('error', reject));
 }
 
-function listen(child: ChildProcess, exit: Promise<number>): Pick<Launched, 'outcome' | 'pid' | 'terminal' | 'text'> {
+function listen(child: ChildProcess, exit: Promise<number>, pidComesApart: boolean): Pick<Launched, 'outcome' | 'pid' | 'terminal' | 'text'> {
   let text = '';
   let pid: number | undefined;
   let terminal: string | undefined;
   const outcome = new Promise<Outcome>((resolve) => {
+    let started = false;
+    const settle = (): void => {
+      if (started && (pid !== undefined || !pidComesApart)) resolve({ type: 'started' });
+    };
     const read = (line: string): void => {
       const [, word = '', rest = ''] = /^(\S+) ?(.*)$/.exec(line) ?? [];
       if (word === 'pid') pid = Number(rest);
       else if (word === 'terminal') terminal = rest;
-      else if (word === 'started') resolve({ type: 'started' });
+      else if (word === 'started') started = true;
       else if (word === 'failed') resolve({ type: 'failed', problem: rest });
       else text += `${line}\n`;
+      settle();
     };
     onLines(child.stdio[3], read);
     // bwrap tells the pid of its child in JSON, on a descriptor that it closes for the child.
-    onLines(child.stdio[4], (line) => (pid ??= Number(/"child-pid": (\d+)/.exec(line)?.[1] ?? Number.NaN) || undefined));
+    onLines(child.stdio[4], (line) => {
+      const [, number] = /"child-pid": (\d+)/.exec(line) ?? [];
+      if (number !== undefined) pid = Number(number);
+      settle();
+    });
     void exit.then(() => resolve({ type: 'ended', text: text.trim() }));
   });
   return { outcome, pid: () => pid, terminal: () => terminal, text: () => text };

@@ -1,0 +1,100 @@
+/**
+ * All of Berth in this process, on one port of 127.0.0.1.
+ *
+ * @module
+ */
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ensureDevelopmentKey } from '../shared/auth/development-key.ts';
+import { ConfigError, type Config } from '../shared/config.ts';
+import { createDeps } from '../shared/create-deps.ts';
+import { createServices } from '../shared/create-services.ts';
+import type { Deps } from '../shared/deps.ts';
+import { createApiApp } from '../shared/http/create-api-app.ts';
+import { createFunctionServer } from '../shared/http/function-front.ts';
+import type { Services } from '../shared/http/services.ts';
+import type { ChosenCluster } from './cluster/choose.ts';
+import { deliverInProcess } from './tasks-in-process.ts';
+
+const DRAIN_MS = 10_000;
+
+export interface Serving {
+  readonly url: string;
+  /** The file with the development key. */
+  readonly keyFile: string;
+  /** Answers what is at hand, then lets go of store and cluster. */
+  stop(): Promise<void>;
+}
+
+/** Throws `ConfigError` where the port is taken. The cluster need not be up yet: it is waited for after everything else. */
+export async function serve(config: Config, starting: Promise<ChosenCluster>): Promise<Serving> {
+  const tasks = deliverInProcess();
+  // Loading the client takes longer than anything else here, so it goes side by side with the start of the cluster.
+  const client = import('../shared/kubernetes/client.ts').then(({ loadLibrary }) => loadLibrary());
+  const cluster = await starting;
+  const deps = await createDeps(config, { access: cluster.access, clusterWarnings: cluster.warnings, deliver: tasks.deliver });
+  const services = createServices(deps);
+  tasks.serve(deps, services);
+  const key = await ensureDevelopmentKey(deps.store, config.dataDirectory);
+  const server = await createFunctionServer('api', createApiApp(deps, services));
+  await client;
+  const url = await listen(server, config.port);
+  const stopSweeping = sweepRegularly(deps, services, config.sweepSeconds);
+  return {
+    url,
+    keyFile: key.file,
+    stop: async () => {
+      await stopSweeping();
+      await drain(server);
+      await deps.close();
+    },
+  };
+}
+
+async function listen(server: Server, port: number): Promise<string> {
+  server.listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+    throw taken ? new ConfigError([`PORT: ${port} is in use; choose another with --port`]) : error;
+  }
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** At once, for what the last run left behind, and then each minute; never two at a time. */
+function sweepRegularly(deps: Deps, services: Services, seconds: number): () => Promise<void> {
+  let running = Promise.resolve();
+  let busy = false;
+  const pass = async (): Promise<void> => {
+    if (busy) return;
+    busy = true;
+    try {
+      await services.sweep();
+    } catch (error) {
+      deps.log.log('warn', 'the sweep could not run', { component: 'sweep', error });
+    } finally {
+      busy = false;
+    }
+  };
+  const next = (): void => {
+    running = pass();
+  };
+  next();
+  const timer = setInterval(next, seconds * 1000);
+  return async () => {
+    clearInterval(timer);
+    await running;
+  };
+}
+
+/** Answers what is at hand, within bounds; an idle connection is no reason to wait. */
+async function drain(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await closed;
+  clearTimeout(timer);
+}
