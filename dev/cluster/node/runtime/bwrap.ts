@@ -2,6 +2,9 @@
  * Containers by bubblewrap (0.5 or newer), the tool that Flatpak uses, run as root or as root of an outer user namespace. Entering them
  * again is `nsenter`'s work, as with `unshare`.
  *
+ * bwrap gives up the right to signal other users before it waits, so its death would not reach a PID 1 that runs as the pod's user (the
+ * kernel checks even that). It therefore is the first process of a pid namespace of its own, which ends as a whole.
+ *
  * @module
  */
 import { dirname } from 'node:path';
@@ -28,8 +31,8 @@ export function createBwrapRuntime({ base, pipes, nodeId, rootless }: BwrapOptio
     name: 'bwrap',
     async start(spec) {
       const mounts = checkMounts(spec.mounts, base);
-      const builder = ['bwrap', ...bwrapArguments(spec, base, mounts), '--'];
-      return startNamespaced(pipes, { spec, identity: identify(spec.user, rootless), builder, builderVariables: {}, information: true, nodeId });
+      const builder = ['unshare', '--pid', '--fork', '--kill-child=KILL', '--', 'bwrap', ...bwrapArguments(spec, base, mounts), '--'];
+      return startNamespaced(pipes, { spec, identity: identify(spec.user, rootless), builder, builderVariables: {}, depth: 2, nodeId });
     },
   };
 }
@@ -42,7 +45,7 @@ export function bwrapArguments({ hostname, directory }: ContainerSpec, base: Bas
   const parents = new Set([...folders, ...base.links.map(({ path }) => dirname(path)), directory, '/root', '/home', '/run', '/sys'].flatMap(ancestors));
   const ownFolders = [...parents].filter((path) => !/^\/(proc|dev)(\/|$)/.test(path)).toSorted();
   return [
-    ...['--die-with-parent', '--as-pid-1', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--hostname', hostname, '--info-fd', '4'],
+    ...['--die-with-parent', '--as-pid-1', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--hostname', hostname],
     ...CAPABILITIES.flatMap((capability) => ['--cap-add', capability]),
     ...['--proc', '/proc', '--dev', '/dev'],
     ...ownFolders.flatMap((path) => ['--perms', '0755', '--dir', path]),

@@ -21,8 +21,6 @@ export interface LaunchRequest {
   readonly stderr: boolean;
   /** A group of its own, for a runtime that has nothing else to kill by. */
   readonly detached?: boolean;
-  /** Descriptor 4 is for `bwrap --info-fd`. */
-  readonly information?: boolean;
 }
 
 export type Outcome =
@@ -41,7 +39,7 @@ export interface Launched {
   readonly outcome: Promise<Outcome>;
   /** Never rejects: the exit code, or 128 + signal. Settles when all of the report has been read. */
   readonly exit: Promise<number>;
-  /** PID 1 as the machine counts it, once it is reported. */
+  /** PID 1 as the machine counts it, where it is reported. */
   pid(): number | undefined;
   terminal(): string | undefined;
   /** What else came by way of the report: complaints of the tools on the way. */
@@ -61,7 +59,7 @@ export async function launch(pipes: PipePool, request: LaunchRequest): Promise<L
     child = spawn(program, args, {
       env: { ...request.environment },
       cwd: '/',
-      stdio: [...theirs.map((descriptor) => descriptor ?? ('ignore' as const)), 'pipe', request.information === true ? 'pipe' : 'ignore'],
+      stdio: [...theirs.map((descriptor) => descriptor ?? ('ignore' as const)), 'pipe'],
       detached: request.detached ?? false,
     });
     await spawned(child);
@@ -80,7 +78,7 @@ export async function launch(pipes: PipePool, request: LaunchRequest): Promise<L
     stdout: output && readFrom(output.readEnd),
     stderr: errors && readFrom(errors.readEnd),
     exit,
-    ...listen(child, exit, request.information === true),
+    ...listen(child, exit),
   };
 }
 
@@ -89,31 +87,20 @@ async function spawned(child: ChildProcess): Promise<void> {
   await new Promise<void>((_resolve, reject) => child.once('error', reject));
 }
 
-function listen(child: ChildProcess, exit: Promise<number>, pidComesApart: boolean): Pick<Launched, 'outcome' | 'pid' | 'terminal' | 'text'> {
+function listen(child: ChildProcess, exit: Promise<number>): Pick<Launched, 'outcome' | 'pid' | 'terminal' | 'text'> {
   let text = '';
   let pid: number | undefined;
   let terminal: string | undefined;
   const outcome = new Promise<Outcome>((resolve) => {
-    let started = false;
-    const settle = (): void => {
-      if (started && (pid !== undefined || !pidComesApart)) resolve({ type: 'started' });
-    };
     const read = (line: string): void => {
       const [, word = '', rest = ''] = /^(\S+) ?(.*)$/.exec(line) ?? [];
       if (word === 'pid') pid = Number(rest);
       else if (word === 'terminal') terminal = rest;
-      else if (word === 'started') started = true;
+      else if (word === 'started') resolve({ type: 'started' });
       else if (word === 'failed') resolve({ type: 'failed', problem: rest });
       else text += `${line}\n`;
-      settle();
     };
     onLines(child.stdio[3], read);
-    // bwrap tells the pid of its child in JSON, on a descriptor that it closes for the child.
-    onLines(child.stdio[4], (line) => {
-      const [, number] = /"child-pid": (\d+)/.exec(line) ?? [];
-      if (number !== undefined) pid = Number(number);
-      settle();
-    });
     void exit.then(() => resolve({ type: 'ended', text: text.trim() }));
   });
   return { outcome, pid: () => pid, terminal: () => terminal, text: () => text };

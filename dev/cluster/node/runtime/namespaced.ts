@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { descendants, listProcesses, sendSignal } from '../process-tree.ts';
+import { descendants, listProcesses, onlyDescendant, sendSignal } from '../process-tree.ts';
 import { describeProblem, execInContainer } from './container-exec.ts';
 import type { Identity } from './identity.ts';
 import { launch } from './launch.ts';
@@ -23,8 +23,8 @@ export interface NamespacedRequest {
   /** Makes the namespaces and the root; the arguments of what runs inside follow. */
   readonly builder: readonly string[];
   readonly builderVariables: Readonly<Record<string, string>>;
-  /** The builder tells the pid of PID 1 on descriptor 4. */
-  readonly information?: boolean;
+  /** Where PID 1 does not report its number: how far below the monitor it is. */
+  readonly depth?: number;
   /** Marks the tools on the way, so that a later start finds what is left of them. */
   readonly nodeId: string;
 }
@@ -50,10 +50,10 @@ export async function startNamespaced(pipes: PipePool, request: NamespacedReques
     stdin: false,
     stdout: true,
     stderr: true,
-    information: request.information ?? false,
   });
   const outcome = await launched.outcome;
-  const pid = launched.pid();
+  const pid = request.depth === undefined ? launched.pid() : onlyDescendant(launched.child.pid ?? 0, request.depth);
+  if (outcome.type === 'started' && pid === undefined) launched.child.kill('SIGKILL');
   if (outcome.type !== 'started' || pid === undefined || launched.stdout === undefined || launched.stderr === undefined) {
     await launched.exit;
     const words = await readAll(launched);

@@ -86,7 +86,7 @@ n=0
 while [ "$n" -lt "$BERTH_ARGUMENTS" ]; do eval "set -- \\"\\$@\\" \\"\\$BERTH_ARGUMENT_$n\\""; n=$((n + 1)); done
 [ -z "$BERTH_TERMINAL" ] || echo "terminal $(tty)" >&3
 echo started >&3
-exec env -i -- "$@" 3>&- 4>&-
+exec env -i -- "$@" 3>&-
 `;
 
 export interface LaunchOptions {
