@@ -5,19 +5,17 @@
  * @module
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { newId } from '../shared/ids.ts';
 import { connectKubernetes } from '../shared/kubernetes/client.ts';
 import type { Kubernetes } from '../shared/kubernetes/port.ts';
-import { type BerthProcess, startBerth } from '../test/fakes/berth-process.ts';
+import type { BerthProcess } from '../test/fakes/berth-process.ts';
 import { bareTwin, rawExec, timeBarePod, untilNamespaceGone, untilPodGone } from './bare-pods.ts';
 import { interleave, timed } from './interleave.ts';
 import { medianFigure, ratioFigure, type SuiteResult } from './report.ts';
 import { type CreatedSession, createSession, deleteSession, execute } from './session-calls.ts';
 import type { SuiteOptions } from './suite.ts';
+import { withBerth } from './with-berth.ts';
 
 const EXECUTIONS = 200;
 const CREATIONS = 20;
@@ -91,16 +89,13 @@ async function measure(rig: Rig): Promise<SuiteResult> {
 export async function clusterSuite(options: SuiteOptions): Promise<SuiteResult> {
   const { kubeconfig } = options;
   if (kubeconfig === undefined) return { figures: [], samples: {}, missing: ['sessions on a cluster: give --kubeconfig FILE'] };
-  const directory = await mkdtemp(join(tmpdir(), 'berth-bench-'));
   // A prefix of its own, for each start is another installation; the namespace goes with its last session.
-  const env = { BERTH_NAMESPACE_PREFIX: `bench-${newId().slice(0, 8)}`, BERTH_NAMESPACE_LINGER_SECONDS: '0', BERTH_SWEEP_SECONDS: '5' };
-  const berth = await startBerth({ directory, args: ['--kubeconfig', kubeconfig], env });
+  const prefix = `bench-${newId().slice(0, 8)}`;
+  const env = { BERTH_NAMESPACE_PREFIX: prefix, BERTH_NAMESPACE_LINGER_SECONDS: '0', BERTH_SWEEP_SECONDS: '5' };
   const kubernetes = await connectKubernetes({ type: 'kubeconfig', file: kubeconfig });
   try {
-    return await measure({ berth, kubernetes, kubeconfig, options });
+    return await withBerth({ args: ['--kubeconfig', kubeconfig], env }, (berth) => measure({ berth, kubernetes, kubeconfig, options }));
   } finally {
     await kubernetes.close();
-    await berth.stop();
-    await rm(directory, { recursive: true, force: true });
   }
 }

@@ -3,67 +3,48 @@
  *
  * @module
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { startBerth } from '../test/fakes/berth-process.ts';
+import type { BerthProcess } from '../test/fakes/berth-process.ts';
 import { interleave, timed } from './interleave.ts';
 import { medianFigure, type SuiteResult } from './report.ts';
 import { createSession, deleteSession, execute } from './session-calls.ts';
 import type { SuiteOptions } from './suite.ts';
+import { withBerth } from './with-berth.ts';
 
 const STARTS = 5;
 const ROUNDS = 50;
 
-/** Each start finds an empty folder: it makes its store, its key and its cluster anew. */
-async function timeStarts(starts: number): Promise<number[]> {
-  const { start } = await interleave(
-    {
-      start: async () => {
-        const directory = await mkdtemp(join(tmpdir(), 'berth-bench-'));
-        const berth = await startBerth({ directory });
-        await berth.stop();
-        await rm(directory, { recursive: true, force: true });
-        return berth.readyMs;
-      },
-    },
-    { rounds: starts, warmUp: 1 },
-  );
-  return start;
+async function timeFirstAnswer(berth: BerthProcess): Promise<number> {
+  const started = performance.now();
+  const session = await createSession(berth);
+  await execute(berth, session, 'echo hi');
+  const milliseconds = performance.now() - started;
+  await deleteSession(berth, session);
+  return milliseconds;
 }
 
-export async function embeddedSuite({ rounds = ROUNDS, progress }: SuiteOptions): Promise<SuiteResult> {
-  progress('npm start');
-  const ready = await timeStarts(STARTS);
-  const directory = await mkdtemp(join(tmpdir(), 'berth-bench-'));
-  const berth = await startBerth({ directory });
-  try {
-    const kept = await createSession(berth);
-    const samples = await interleave(
-      {
-        first: async () => {
-          let created: Awaited<ReturnType<typeof createSession>> | undefined;
-          const milliseconds = await timed(async () => {
-            created = await createSession(berth);
-            await execute(berth, created, 'echo hi');
-          });
-          if (created !== undefined) await deleteSession(berth, created);
-          return milliseconds;
-        },
-        execute: () => timed(() => execute(berth, kept, 'true')),
-      },
-      { rounds, warmUp: 3, onRound: (done, of) => progress(`sessions ${done}/${of}`) },
-    );
-    return {
-      figures: [
-        medianFigure('npm start to ready', ready, 2_000),
-        medianFigure('create to first answer', samples.first, 300),
-        medianFigure('execute of true', samples.execute),
-      ],
-      samples: { ready, ...samples },
-    };
-  } finally {
-    await berth.stop();
-    await rm(directory, { recursive: true, force: true });
-  }
+async function timeSessions(
+  berth: BerthProcess,
+  { rounds = ROUNDS, progress }: SuiteOptions,
+): Promise<Record<'first' | 'execute', number[]>> {
+  const kept = await createSession(berth);
+  return interleave(
+    { first: () => timeFirstAnswer(berth), execute: () => timed(() => execute(berth, kept, 'true')) },
+    { rounds, warmUp: 3, onRound: (done, of) => progress(`sessions ${done}/${of}`) },
+  );
+}
+
+export async function embeddedSuite(options: SuiteOptions): Promise<SuiteResult> {
+  options.progress('npm start');
+  // Each start finds an empty folder: it makes its store, its key and its cluster anew.
+  const start = (): Promise<number> => withBerth({}, (berth) => Promise.resolve(berth.readyMs));
+  const { ready } = await interleave({ ready: start }, { rounds: STARTS, warmUp: 1 });
+  const samples = await withBerth({}, (berth) => timeSessions(berth, options));
+  return {
+    figures: [
+      medianFigure('npm start to ready', ready, 2_000),
+      medianFigure('create to first answer', samples.first, 300),
+      medianFigure('execute of true', samples.execute),
+    ],
+    samples: { ready, ...samples },
+  };
 }

@@ -8,11 +8,13 @@ import { once } from 'node:events';
 import { mkdirSync, openSync } from 'node:fs';
 import { get, request, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { readEndpoint, type Endpoint } from './endpoint.ts';
 
 const START_MS = 20_000;
 const END_MS = 30_000;
+const EXIT_POLL_MS = 10;
 
 export interface AttachedCluster {
   readonly kubeconfigFile: string;
@@ -95,4 +97,15 @@ async function askToEnd(endpoint: Endpoint): Promise<void> {
   const [response] = (await once(asked, 'response')) as [IncomingMessage];
   response.resume();
   await once(response, 'close');
+  const end = performance.now() + END_MS;
+  while (isRunning(endpoint.pid) && performance.now() < end) await sleep(EXIT_POLL_MS);
+}
+
+/** It is no child of ours where it was adopted, so its end cannot be waited for. */
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }

@@ -38,7 +38,7 @@ export function describePodFailures({ rig, shared, needs }: Subject): void {
     });
 
     test('for more than any node has says so, too', async () => {
-      const resources = { requests: { cpu: '12', memory: '32Mi' }, limits: { cpu: '64', memory: '64Mi' } };
+      const resources = { requests: { cpu: '7000', memory: '32Mi' }, limits: { cpu: '7000', memory: '64Mi' } };
       expect(await outcome({ resources })).toMatchObject({ reason: 'Unschedulable', message: containing('Insufficient cpu') });
     });
 

@@ -11,7 +11,8 @@ const REAP = `
 cat > /dev/null
 round=0
 while [ "$round" -lt 200 ]; do
-  files=$(grep -lsz -x -F "$BERTH_MARK" /proc/[0-9]*/environ) || exit 0
+  files=$(grep -lsz -x -F "$BERTH_MARK" /proc/[0-9]*/environ)
+  [ -n "$files" ] || exit 0
   for file in $files; do process=\${file#/proc/}; kill -KILL "\${process%/environ}" 2> /dev/null; done
   round=$((round + 1))
 done
