@@ -12,7 +12,7 @@ export interface Layer {
 const domains = 'auth entitlements exec files helper jobs namespaces ports sessions shell storage sweep'.split(' ');
 
 export const LAYERS: readonly Layer[] = [
-  { name: 'platform', paths: ['shared/clock.ts', 'shared/ids.ts', 'shared/errors/', 'shared/observability/'] },
+  { name: 'platform', paths: ['shared/clock.ts', 'shared/deadline.ts', 'shared/ids.ts', 'shared/errors/', 'shared/observability/'] },
   // The glossary: what a domain is about, as types and constants that import no code.
   { name: 'words', paths: domains.map((domain) => `shared/${domain}/model.ts`) },
   { name: 'configuration', paths: ['shared/config.ts'] },

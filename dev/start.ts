@@ -39,9 +39,11 @@ async function start(config: Config): Promise<void> {
 function stopInOrder(stop: () => Promise<void>): void {
   let stopping = false;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (stopping) process.exit(130);
+    // A group's SIGTERM may arrive twice, once through the launcher; only a second Ctrl-C is impatience.
+    if (stopping && signal === 'SIGINT') process.exit(130);
+    if (stopping) return;
     stopping = true;
-    console.log(`Stopping on ${signal}; once more to stop at once.`);
+    console.log(`Stopping on ${signal}; Ctrl-C once more to stop at once.`);
     stop().then(
       () => process.exit(0),
       (error: unknown) => {

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { startDeadline } from '../deadline.ts';
 import type { Deps } from '../deps.ts';
 import { AppError } from '../errors/app-error.ts';
 import { isNotFound, statusOf, translateKubernetesError } from '../kubernetes/errors.ts';
@@ -37,9 +38,9 @@ export async function execute(
   refuseUnbuilt(request);
   if (session.status !== 'running') throw invalidState(session, 'execute');
   const startedAt = performance.now();
-  const timeout = AbortSignal.timeout((request.timeout ?? bounds.executionSeconds.default) * 1000);
+  using timeout = startDeadline((request.timeout ?? bounds.executionSeconds.default) * 1000);
   const flood = new AbortController();
-  const stream = await start(deps, session, request, AbortSignal.any([signal, timeout, flood.signal]));
+  const stream = await start(deps, session, request, AbortSignal.any([signal, timeout.signal, flood.signal]));
   const limits = { keepBytes: bounds.executionOutputBytes, readBytes: FLOOD_BYTES };
   const stdout = new Capture(stream.stdout, limits, () => flood.abort());
   const stderr = new Capture(stream.stderr, limits, () => flood.abort());
@@ -48,7 +49,7 @@ export async function execute(
   if (request.stdin !== undefined) stream.stdin.end(request.stdin);
   const exit = await stream.exit;
   if (exit.type === 'failed' && NOT_RUNNING.test(exit.message)) throw restarting(exit.message);
-  const end = await endOf(deps, session, exit, { timedOut: timeout.aborted, flooded: flood.signal.aborted });
+  const end = await endOf(deps, session, exit, { timedOut: timeout.signal.aborted, flooded: flood.signal.aborted });
   const durationMs = Math.round(performance.now() - startedAt);
   deps.metrics.count('berth_executions_total', { end });
   deps.metrics.observe('berth_execution_seconds', durationMs / 1000);

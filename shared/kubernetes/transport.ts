@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { startDeadline } from '../deadline.ts';
 import { Agent, request as send, type Dispatcher } from 'undici';
 import type { ClusterEndpoint } from './access.ts';
 import { KubernetesUnreachable } from './errors.ts';
@@ -80,10 +81,10 @@ export function createTransport(endpoint: ClusterEndpoint, options: TransportOpt
     endpoint,
     open: (request, silenceMs) => open(request, silenceMs).catch((error: unknown) => rethrow(error, request.signal)),
     fetch: async (request, timeoutMs) => {
-      const deadline = AbortSignal.timeout(timeoutMs);
-      const signal = request.signal === undefined ? deadline : AbortSignal.any([request.signal, deadline]);
+      using deadline = startDeadline(timeoutMs);
+      const signal = request.signal === undefined ? deadline.signal : AbortSignal.any([request.signal, deadline.signal]);
       const attempt = async (): Promise<TransportAnswer> => readAnswer(await open({ ...request, signal }, timeoutMs));
-      return attempt()
+      return await attempt()
         .catch((error: unknown) => (request.method === 'GET' && wasCut(error) ? attempt() : Promise.reject(asError(error))))
         .catch((error: unknown) => rethrow(error, request.signal));
     },

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Caller } from '../auth/caller.ts';
+import { startDeadline } from '../deadline.ts';
 import type { Deps } from '../deps.ts';
 import { StoreError, type DocumentKey } from '../documents/port.ts';
 import { AppError } from '../errors/app-error.ts';
@@ -131,8 +132,9 @@ async function startInline(
   // Values of env exist in this request alone, so it stays until they are safe, however short the caller wants to wait.
   const waitMs = Math.max(waitSeconds * 1000, resolved.spec.env_names.length > 0 ? 2000 : 0);
   try {
+    using deadline = startDeadline(waitMs);
     const [started] = await Promise.all([
-      waitMs === 0 ? undefined : provision(deps, session.id, { env: resolved.env, signal: AbortSignal.timeout(waitMs) }),
+      waitMs === 0 ? undefined : provision(deps, session.id, { env: resolved.env, signal: deadline.signal }),
       enqueueProvision(deps, session, new Date(deps.clock.now().getTime() + (waitMs === 0 ? 0 : SAFETY_NET_MS))),
       enqueueExpire(deps, session),
     ]);
@@ -172,7 +174,8 @@ async function enqueueProvision(deps: Deps, session: SessionDocument, scheduleTi
 
 /** The `provision` task. It waits at most nine minutes, as a task's request may last ten, and then lays the next. */
 export async function provisionSession(deps: Deps, id: string): Promise<void> {
-  const session = await provision(deps, id, { signal: AbortSignal.timeout(TASK_MS) });
+  using deadline = startDeadline(TASK_MS);
+  const session = await provision(deps, id, { signal: deadline.signal });
   if (session?.status !== 'creating') return;
   const now = deps.clock.now();
   await enqueueProvision(deps, session, now, Math.floor(now.getTime() / 1000));

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { startDeadline } from '../deadline.ts';
 import type { Deps } from '../deps.ts';
 import { translateKubernetesError } from '../kubernetes/errors.ts';
 import { bySystem, changeSession, readSession } from './change.ts';
@@ -33,7 +34,8 @@ export async function deleteSession(deps: Deps, id: string, by: LastChange): Pro
 
 async function finishInTime(deps: Deps, session: SessionDocument): Promise<SessionDocument | undefined> {
   try {
-    return await finishTermination(deps, session, AbortSignal.timeout(INLINE_MS));
+    using deadline = startDeadline(INLINE_MS);
+    return await finishTermination(deps, session, deadline.signal);
   } catch (error) {
     deps.log.log('warn', 'the end of a session is left to its task', {
       component: 'sessions',
@@ -59,7 +61,8 @@ export async function expireSession(deps: Deps, id: string): Promise<'done' | 'a
     session = (await changeSession(deps, id, { type: 'deadline' }, bySystem))?.session ?? session;
   }
   if (session.status !== 'terminating') return 'done';
-  const ended = await finishTermination(deps, session, AbortSignal.timeout(TASK_MS));
+  using deadline = startDeadline(TASK_MS);
+  const ended = await finishTermination(deps, session, deadline.signal);
   return ended.status === 'terminating' ? 'again' : 'done';
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { V1Pod } from '@kubernetes/client-node';
+import { startDeadline } from '../deadline.ts';
 import type { Deps } from '../deps.ts';
 import type { Kubernetes } from '../kubernetes/port.ts';
 import { podState } from '../pods/status.ts';
@@ -17,6 +18,8 @@ export type Readiness =
 
 /** How often a pod that does not change is judged again: some reasons count only once they have lasted. */
 const JUDGE_AGAIN_MS = 5000;
+/** https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export async function waitUntilReady(
   deps: Deps,
@@ -26,7 +29,8 @@ export async function waitUntilReady(
   signal: AbortSignal,
 ): Promise<Readiness> {
   const done = new AbortController();
-  const stop = AbortSignal.any([signal, done.signal, untilDeadline(deps, session)]);
+  using deadline = startDeadline(leftMs(deps, session));
+  const stop = AbortSignal.any([signal, done.signal, deadline.signal]);
   let newest = created;
   const { promise: judged, resolve } = Promise.withResolvers<Readiness>();
   const judge = (): void => {
@@ -48,9 +52,9 @@ export async function waitUntilReady(
   }
 }
 
-function untilDeadline(deps: Deps, session: SessionDocument): AbortSignal {
+function leftMs(deps: Deps, session: SessionDocument): number {
   const left = Date.parse(session.start_deadline) - deps.clock.now().getTime();
-  return AbortSignal.timeout(Math.max(0, Math.min(left, 2 ** 31 - 1)));
+  return Math.max(0, Math.min(left, LONGEST_TIMER_MS));
 }
 
 /** Calls with each state of the pod, and with `undefined` when it is gone. Ends when the signal aborts. */

@@ -17,7 +17,12 @@ export interface FakeObjects extends Objects {
   /** What the API server does with a delete: the kubelet is told by `deletionTimestamp`. */
   markDeleted(resource: Resource, namespace: string, name: string, graceSeconds: number): void;
   /** Resolves to the object as soon as it satisfies the condition, which also sees its absence. Rejects after 15 s, and says what it was. */
-  until<T extends KubernetesObject>(resource: Resource, namespace: string, name: string, condition: (object: T | undefined) => boolean): Promise<T | undefined>;
+  until<T extends KubernetesObject>(
+    resource: Resource,
+    namespace: string,
+    name: string,
+    condition: (object: T | undefined) => boolean,
+  ): Promise<T | undefined>;
 }
 
 const LIMIT_MS = 15_000;
@@ -65,9 +70,12 @@ export function createFakeObjects(): FakeObjects {
 
   const objects: FakeObjects = {
     events,
-    get: <T extends KubernetesObject>(resource: Resource, namespace: string | undefined, name: string) => plainOrAbsent(collection(resource).get(key(namespace, name))) as T | undefined,
+    get: <T extends KubernetesObject>(resource: Resource, namespace: string | undefined, name: string) =>
+      plainOrAbsent(collection(resource).get(key(namespace, name))) as T | undefined,
     list: <T extends KubernetesObject>(resource: Resource, namespace?: string) =>
-      [...collection(resource).values()].filter(({ metadata }) => namespace === undefined || metadata?.namespace === namespace).map((object) => plain(object) as T),
+      [...collection(resource).values()]
+        .filter(({ metadata }) => namespace === undefined || metadata?.namespace === namespace)
+        .map((object) => plain(object) as T),
     create: <T extends KubernetesObject>(resource: Resource, object: T) =>
       put(resource, { ...object, metadata: { uid: randomUUID(), creationTimestamp: new Date(), ...object.metadata } }, 'ADDED') as T,
     update<T extends KubernetesObject>(resource: Resource, namespace: string | undefined, name: string, change: (object: T) => void) {
@@ -108,7 +116,11 @@ export function createFakeObjects(): FakeObjects {
         };
         const timer = setTimeout(() => {
           end();
-          reject(new Error(`${name} did not get there: ${JSON.stringify(objects.get(resource, namespace, name))} ${JSON.stringify(events.filter((event) => event.name === name))}`));
+          reject(
+            new Error(
+              `${name} did not get there: ${JSON.stringify(objects.get(resource, namespace, name))} ${JSON.stringify(events.filter((event) => event.name === name))}`,
+            ),
+          );
         }, LIMIT_MS);
         const unsubscribe = objects.subscribe(resource, () => queue.push(check));
         queueMicrotask(check);

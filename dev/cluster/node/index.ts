@@ -63,7 +63,7 @@ export async function startNode({ objects, dataDirectory, images, runtime: wante
   for (const pid of markedProcesses(`${NODE_VARIABLE}=${nodeId}`)) sendSignal(pid, 'SIGKILL');
   const { runtime, refused } = await chooseFor(sandbox, nodeId, asRoot, wanted);
   const stopReaper = runtime.name === 'plain' ? startReaper(nodeId) : undefined;
-  if (runtime.name === 'plain' && asRoot) openFolders([folders.pods, folders.volumes]);
+  if (runtime.name === 'plain' && asRoot) openFolders([folders.pods, folders.volumes, sandbox]);
   const memoryWatcher = existsSync('/proc/self/statm') ? new MemoryWatcher() : undefined;
   const context: NodeContext = { runtime, controlGroups, memoryWatcher, images, folders, asRoot, log, now: () => new Date() };
   await removeLeftovers(context, objects);
@@ -149,7 +149,9 @@ function describe(sandboxed: boolean, refused: readonly string[], capabilities: 
   return [
     'Images are names only: every container shows the programs of this machine, read-only.',
     'Pods share the network of this machine: network policies are stored but not enforced.',
-    ...(sandboxed ? [] : [`NO SANDBOX: sessions run as plain processes of this machine and can read and change whatever its user can${why}.`]),
+    ...(sandboxed
+      ? []
+      : [`NO SANDBOX: sessions run as plain processes of this machine and can read and change whatever its user can${why}.`]),
     ...(capabilities.memoryLimit ? [] : ['Memory limits are not enforced on this machine.']),
   ];
 }

@@ -44,7 +44,9 @@ export function descendants(processes: ReadonlyMap<number, ProcessEntry>, roots:
 /** The only child of the only child ..., `depth` times; `undefined` where there is none. */
 export function onlyDescendant(pid: number, depth: number): number | undefined {
   if (depth === 0) return pid;
-  const children = readOptional(`/proc/${pid}/task/${pid}/children`)?.trim().split(' ').map(Number) ?? [...listProcesses().values()].filter(({ parent }) => parent === pid).map((entry) => entry.pid);
+  const children =
+    readOptional(`/proc/${pid}/task/${pid}/children`)?.trim().split(' ').map(Number) ??
+    [...listProcesses().values()].filter(({ parent }) => parent === pid).map((entry) => entry.pid);
   const [child = 0] = children;
   return child === 0 ? undefined : onlyDescendant(child, depth - 1);
 }

@@ -82,7 +82,7 @@ export class Rig {
       kubernetesNamespace: name,
       namespace: name,
       owner: 'contract',
-      entitlements: { sessions: 20, jobs: 20, cpu: 4_000, memoryGib: 32, claims: 5, storageGib: 50, ...entitlements },
+      entitlements: { sessions: 20, jobs: 20, cpu: 4_001, memoryGib: 32, claims: 5, storageGib: 50, ...entitlements },
       network,
     });
   }

@@ -6,7 +6,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { killGroups, removeGroups } from './group-tree.ts';
+import { killGroups, removeAbandoned, removeGroups } from './group-tree.ts';
 import { POD_PROCESS_LIMIT } from './port.ts';
 import type { ControlGroup, ControlGroups, Limits } from './port.ts';
 
@@ -19,7 +19,10 @@ export function openVersion1(mount: string, name: string): ControlGroups | undef
   const roots = new Map<Controller, string>();
   for (const controller of CONTROLLERS) {
     const folder = join(mount, controller, name);
-    if (existsSync(join(mount, controller, 'cgroup.procs')) && tryTo(() => mkdirSync(folder, { recursive: true }))) roots.set(controller, folder);
+    if (existsSync(join(mount, controller, 'cgroup.procs')) && tryTo(() => mkdirSync(folder, { recursive: true }))) {
+      roots.set(controller, folder);
+      tryTo(() => removeAbandoned(join(mount, controller)));
+    }
   }
   if (!roots.has('memory') && !roots.has('pids')) return undefined;
   const all = [...roots.values()];
@@ -54,7 +57,8 @@ function createGroup(roots: ReadonlyMap<Controller, string>, podUid: string, con
   const memory = folders.get('memory');
   return {
     joinFiles: [...folders.values()].map((folder) => join(folder, 'cgroup.procs')),
-    oomKills: () => (memory === undefined ? 0 : Number(/^oom_kill (\d+)/m.exec(readFileSync(join(memory, 'memory.oom_control'), 'utf8'))?.[1] ?? 0)),
+    oomKills: () =>
+      memory === undefined ? 0 : Number(/^oom_kill (\d+)/m.exec(readFileSync(join(memory, 'memory.oom_control'), 'utf8'))?.[1] ?? 0),
     kill: () => killGroups([...folders.values()]),
   };
 }

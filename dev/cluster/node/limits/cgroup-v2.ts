@@ -6,7 +6,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { killGroups, removeGroups } from './group-tree.ts';
+import { killGroups, removeAbandoned, removeGroups } from './group-tree.ts';
 import { POD_PROCESS_LIMIT } from './port.ts';
 import type { ControlGroup, ControlGroups, Limits } from './port.ts';
 
@@ -22,7 +22,10 @@ export function openVersion2(mount: string, own: string, name: string): ControlG
   for (;;) {
     const root = join(mount, parent, name);
     const controllers = prepare(join(mount, parent), root);
-    if (controllers.includes('memory') || controllers.includes('pids')) return groups(root, controllers);
+    if (controllers.includes('memory') || controllers.includes('pids')) {
+      tryTo(() => removeAbandoned(join(mount, parent)));
+      return groups(root, controllers);
+    }
     if (parent === '/' || parent === '.') return undefined;
     parent = dirname(parent);
   }
@@ -59,6 +62,7 @@ function groups(root: string, controllers: readonly string[]): ControlGroups {
       const pod = join(root, podUid);
       const folder = join(pod, container);
       mkdirSync(pod, { recursive: true });
+      enable(root);
       enable(pod);
       mkdirSync(folder, { recursive: true });
       if (controllers.includes('pids')) writeFileSync(join(pod, 'pids.max'), String(POD_PROCESS_LIMIT));

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sendSignal } from '../process-tree.ts';
@@ -25,6 +25,19 @@ export async function removeGroups(folders: readonly string[]): Promise<readonly
     await delay(ROUND_MS);
   }
   return folders.filter((folder) => existsSync(folder));
+}
+
+/** Older groups of nodes are given up: one that lives makes what it needs again. */
+const ABANDONED_MS = 10 * 60_000;
+
+/** Removes what nodes left that were killed and never started again: their groups without a process. */
+export function removeAbandoned(parent: string): void {
+  const names = readdirSync(parent).filter((name) => /^berth-[0-9a-f]{12}$/.test(name));
+  for (const folder of names.map((name) => join(parent, name))) {
+    const folders = tree(folder);
+    const isOld = folders.every((path) => Date.now() - statSync(path).mtimeMs > ABANDONED_MS);
+    if (isOld && folders.every((path) => readPids(path).length === 0)) removeTree(folder);
+  }
 }
 
 function removeTree(folder: string): boolean {

@@ -43,8 +43,15 @@ export class MemoryWatcher {
 }
 
 /** The process that takes the most, if together they take more than the limit. */
-export function chooseVictim(processes: ReadonlyMap<number, ProcessEntry>, pids: readonly number[], limitBytes: number): number | undefined {
+export function chooseVictim(
+  processes: ReadonlyMap<number, ProcessEntry>,
+  pids: readonly number[],
+  limitBytes: number,
+): number | undefined {
   const entries = pids.map((pid) => processes.get(pid)).filter((entry) => entry !== undefined);
   if (entries.reduce((sum, { residentBytes }) => sum + residentBytes, 0) <= limitBytes) return undefined;
-  return entries.reduce<ProcessEntry | undefined>((largest, entry) => (entry.residentBytes > (largest?.residentBytes ?? 0) ? entry : largest), undefined)?.pid;
+  return entries.reduce<ProcessEntry | undefined>(
+    (largest, entry) => (entry.residentBytes > (largest?.residentBytes ?? 0) ? entry : largest),
+    undefined,
+  )?.pid;
 }

@@ -11,7 +11,10 @@ export interface Limits {
 }
 
 /** Processes (and threads) that one pod may have: enough to build things, too few to fill the machine. */
-export const POD_PROCESS_LIMIT = 1024;
+export const POD_PROCESS_LIMIT = 512;
+
+/** The same by `RLIMIT_NPROC`, for each container: fewer, since without groups nothing shares out the processors either. */
+export const CONTAINER_PROCESS_RLIMIT = 256;
 
 export interface ControlGroups {
   /** What the machine lets us limit. */

@@ -65,7 +65,8 @@ export class LogFile {
   #format(stream: LogStream, text: Uint8Array, whole: boolean): Uint8Array {
     const parts: Uint8Array[] = [];
     let start = 0;
-    for (; text.length - start > LONGEST_PART; start += LONGEST_PART) parts.push(formatLine(this.#now(), stream, text.subarray(start, start + LONGEST_PART), false));
+    for (; text.length - start > LONGEST_PART; start += LONGEST_PART)
+      parts.push(formatLine(this.#now(), stream, text.subarray(start, start + LONGEST_PART), false));
     return Buffer.concat([...parts, formatLine(this.#now(), stream, text.subarray(start), whole)]);
   }
 

@@ -52,7 +52,11 @@ function countLines(path: string, since: Date | undefined): number {
   return open ? count + 1 : count;
 }
 
-async function* followLines(path: string, live: LogFile | undefined, { follow, signal }: LogOptions): AsyncGenerator<LogLine, void, undefined> {
+async function* followLines(
+  path: string,
+  live: LogFile | undefined,
+  { follow, signal }: LogOptions,
+): AsyncGenerator<LogLine, void, undefined> {
   const files = logFiles(path);
   const earlier = files.slice(0, -1);
   let cursor: Cursor | undefined;

@@ -49,7 +49,9 @@ export function resolveUser(pod: V1Pod, container: V1Container): User {
   if (context.runAsNonRoot === true && uid === 0) {
     const where = `(pod: "${pod.metadata?.name}_${pod.metadata?.namespace}(${pod.metadata?.uid})", container: ${container.name})`;
     throw new ConfigError(
-      context.runAsUser === undefined ? `container has runAsNonRoot and image will run as root ${where}` : `container's runAsUser breaks non-root policy ${where}`,
+      context.runAsUser === undefined
+        ? `container has runAsNonRoot and image will run as root ${where}`
+        : `container's runAsUser breaks non-root policy ${where}`,
     );
   }
   const fsGroup = pod.spec?.securityContext?.fsGroup;
@@ -61,7 +63,13 @@ function dropAbsent<T extends object>(object: T | undefined): Partial<T> {
   return Object.fromEntries(Object.entries(object ?? {}).filter(([, value]) => value !== undefined && value !== null)) as Partial<T>;
 }
 
-function resolveEnvironment(pod: V1Pod, container: V1Container, image: Image, { uid }: User, references: References): Record<string, string> {
+function resolveEnvironment(
+  pod: V1Pod,
+  container: V1Container,
+  image: Image,
+  { uid }: User,
+  references: References,
+): Record<string, string> {
   const environment: Record<string, string> = { PATH: image.path, HOSTNAME: pod.metadata?.name ?? '', HOME: uid === 0 ? '/root' : '/' };
   for (const { prefix = '', secretRef, configMapRef } of container.envFrom ?? []) {
     const values = {
@@ -78,7 +86,12 @@ function resolveEnvironment(pod: V1Pod, container: V1Container, image: Image, { 
   return environment;
 }
 
-function valueOf(pod: V1Pod, container: V1Container, { secretKeyRef, configMapKeyRef, fieldRef, resourceFieldRef }: V1EnvVarSource, references: References): string | undefined {
+function valueOf(
+  pod: V1Pod,
+  container: V1Container,
+  { secretKeyRef, configMapKeyRef, fieldRef, resourceFieldRef }: V1EnvVarSource,
+  references: References,
+): string | undefined {
   const namespace = pod.metadata?.namespace ?? '';
   if (secretKeyRef) {
     const { name = '', key, optional } = secretKeyRef;

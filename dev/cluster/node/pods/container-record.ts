@@ -43,5 +43,11 @@ export function endedMeanwhile({ state, containerID }: V1ContainerStatus, now: D
   if (state?.terminated !== undefined) return state.terminated;
   if (state?.running === undefined) return undefined;
   const { startedAt } = state.running;
-  return { exitCode: 255, reason: 'Unknown', finishedAt: now, ...(startedAt && { startedAt }), ...(containerID !== undefined && { containerID }) };
+  return {
+    exitCode: 255,
+    reason: 'Unknown',
+    finishedAt: now,
+    ...(startedAt && { startedAt }),
+    ...(containerID !== undefined && { containerID }),
+  };
 }

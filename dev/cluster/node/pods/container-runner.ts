@@ -9,7 +9,7 @@ import type { V1Container, V1ContainerStateTerminated } from '@kubernetes/client
 import { describeDelay, nextDelaySeconds, restarts } from '../back-off.ts';
 import { findImage, pullFailure } from '../images.ts';
 import type { Image } from '../images.ts';
-import { POD_PROCESS_LIMIT } from '../limits/port.ts';
+import { CONTAINER_PROCESS_RLIMIT } from '../limits/port.ts';
 import type { ControlGroup } from '../limits/port.ts';
 import { LogFile, removeLog } from '../logs/log-file.ts';
 import { parseQuantity } from '../quantities.ts';
@@ -26,6 +26,11 @@ import { resolveMounts } from './volumes.ts';
 const RETRY_MS = 10_000;
 /** After this the message changes from `ErrImagePull` to `ImagePullBackOff`, as clients know it. */
 const PULL_FAILED_MS = 2000;
+/**
+ * TERM is lost on a PID 1 that has not set its handler yet. A real node takes longer to tell that a container runs than a program takes
+ * to begin; here it is known at once.
+ */
+const SETTLE_MS = 100;
 /** A process that escaped a plain container may hold its output open. */
 const OUTPUT_MS = 1000;
 
@@ -56,7 +61,9 @@ export class ContainerRunner {
     this.record = record;
     this.#restartPolicy = restartPolicy;
     this.#hasRun = record.lastState.terminated !== undefined;
-    this.done = this.#live().catch((error: unknown) => context.node.log(`container ${container.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`));
+    this.done = this.#live().catch((error: unknown) =>
+      context.node.log(`container ${container.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+    );
   }
 
   /** Its processes, while there are any. */
@@ -71,7 +78,8 @@ export class ContainerRunner {
 
   /** Ends it for good: TERM, then KILL after the grace period; without grace KILL at once. A later call may shorten the time. */
   stop(graceMs: number): void {
-    if (!this.#end.signal.aborted && this.#run !== undefined) this.#context.recordEvent('Normal', 'Killing', `Stopping container ${this.container.name}`);
+    if (!this.#end.signal.aborted && this.#run !== undefined)
+      this.#context.recordEvent('Normal', 'Killing', `Stopping container ${this.container.name}`);
     this.#end.abort();
     this.#endRun(graceMs);
   }
@@ -85,8 +93,13 @@ export class ContainerRunner {
       run.running.kill();
     };
     if (graceMs <= 0) return kill();
-    run.running.terminate();
-    this.#cancelKill = callAfter(graceMs, kill);
+    const age = this.#context.node.now().getTime() - run.startedAt.getTime();
+    const cancelTerminate = callAfter(SETTLE_MS - age, () => run.running.terminate());
+    const cancelKill = callAfter(graceMs, kill);
+    this.#cancelKill = () => {
+      cancelTerminate();
+      cancelKill();
+    };
   }
 
   async #live(): Promise<void> {
@@ -167,7 +180,14 @@ export class ContainerRunner {
   #startFailed(message: string): V1ContainerStateTerminated {
     this.#context.recordEvent('Warning', 'Failed', `Error: ${message}`);
     this.#hasRun = true;
-    const terminated = { exitCode: 128, reason: 'StartError', message, startedAt: new Date(0), finishedAt: this.#context.node.now(), containerID: this.record.containerId ?? '' };
+    const terminated = {
+      exitCode: 128,
+      reason: 'StartError',
+      message,
+      startedAt: new Date(0),
+      finishedAt: this.#context.node.now(),
+      containerID: this.record.containerId ?? '',
+    };
     this.record.lastState = { terminated };
     this.#wait('RunContainerError', message);
     return terminated;
@@ -193,7 +213,7 @@ export class ContainerRunner {
         ...config,
         mounts,
         controlGroups: group?.joinFiles ?? [],
-        processLimit: node.controlGroups?.processes === true ? undefined : POD_PROCESS_LIMIT,
+        processLimit: node.controlGroups?.processes === true ? undefined : CONTAINER_PROCESS_RLIMIT,
       });
       const output = Promise.allSettled([log.collect('stdout', running.stdout), log.collect('stderr', running.stderr)]);
       return { running, group, log, startedAt: node.now(), output };
@@ -210,7 +230,11 @@ export class ContainerRunner {
 
   #limits(): { memoryBytes: number | undefined; cpuLimit: number | undefined; cpuRequest: number | undefined } {
     const { limits, requests } = this.container.resources ?? {};
-    return { memoryBytes: parseQuantity(limits?.['memory']), cpuLimit: parseQuantity(limits?.['cpu']), cpuRequest: parseQuantity(requests?.['cpu']) };
+    return {
+      memoryBytes: parseQuantity(limits?.['memory']),
+      cpuLimit: parseQuantity(limits?.['cpu']),
+      cpuRequest: parseQuantity(requests?.['cpu']),
+    };
   }
 
   async #watch({ running, group, log, startedAt, output }: Run): Promise<V1ContainerStateTerminated> {

@@ -41,9 +41,11 @@ export function podStatus(pod: V1Pod, facts: PodFacts): V1PodStatus {
 
 function choosePhase(pod: V1Pod, { initContainers, containers, failure }: PodFacts): Phase {
   const policy = pod.spec?.restartPolicy;
-  const initFailed = initContainers.some(({ state }) => state.terminated !== undefined && state.terminated.exitCode !== 0) && policy === 'Never';
+  const initFailed =
+    initContainers.some(({ state }) => state.terminated !== undefined && state.terminated.exitCode !== 0) && policy === 'Never';
   const ended = containers.every(({ state }) => state.terminated !== undefined);
-  if (failure !== undefined) return ended || initFailed || containers.every(({ state }) => state.running === undefined) ? 'Failed' : 'Running';
+  if (failure !== undefined)
+    return ended || initFailed || containers.every(({ state }) => state.running === undefined) ? 'Failed' : 'Running';
   if (initFailed) return 'Failed';
   const codes = containers.map(({ state }) => state.terminated?.exitCode ?? 0);
   if (ended && !codes.some((code) => restarts(policy, code))) return codes.every((code) => code === 0) ? 'Succeeded' : 'Failed';
@@ -53,7 +55,17 @@ function choosePhase(pod: V1Pod, { initContainers, containers, failure }: PodFac
 
 function containerStatus(record: ContainerRecord): V1ContainerStatus {
   const { name, state, lastState, ready, restartCount, image, imageId, containerId, started } = record;
-  return { name, state, lastState, ready, restartCount, image, imageID: imageId, ...(containerId !== undefined && { containerID: containerId }), started };
+  return {
+    name,
+    state,
+    lastState,
+    ready,
+    restartCount,
+    image,
+    imageID: imageId,
+    ...(containerId !== undefined && { containerID: containerId }),
+    started,
+  };
 }
 
 /** Those of the kubelet; the others (`PodScheduled`) stay as they are. */

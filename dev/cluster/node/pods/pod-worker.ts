@@ -48,7 +48,13 @@ export class PodWorker {
   constructor(pod: V1Pod, node: NodeContext, objects: Objects, addresses: Addresses) {
     const { initContainers = [], containers = [] } = pod.spec ?? {};
     const before = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
-    const record = ({ name, image = '' }: V1Container): ContainerRecord => createRecord(name, image, before.find((item) => item.name === name), node.now());
+    const record = ({ name, image = '' }: V1Container): ContainerRecord =>
+      createRecord(
+        name,
+        image,
+        before.find((item) => item.name === name),
+        node.now(),
+      );
     this.uid = pod.metadata?.uid ?? '';
     this.#pod = pod;
     this.#node = node;
@@ -59,7 +65,9 @@ export class PodWorker {
     this.#containers = containers.map(record);
     this.#context = this.#createContext();
     setMaxListeners(0, this.#end.signal);
-    this.done = this.#live().catch((error: unknown) => node.log(`pod ${this.#name()}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`));
+    this.done = this.#live().catch((error: unknown) =>
+      node.log(`pod ${this.#name()}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+    );
   }
 
   get pod(): V1Pod {
@@ -73,7 +81,8 @@ export class PodWorker {
   /** The pod's object as it is now. */
   update(pod: V1Pod): void {
     this.#pod = pod;
-    if (pod.metadata?.deletionTimestamp !== undefined) this.#terminate((pod.metadata.deletionGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000);
+    if (pod.metadata?.deletionTimestamp !== undefined)
+      this.#terminate((pod.metadata.deletionGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000);
   }
 
   /** The object is gone, so nobody waits for the processes to end by themselves. */
@@ -110,9 +119,9 @@ export class PodWorker {
     await this.#untilEnd(deletionTimestamp !== undefined);
     await this.#node.controlGroups?.removePod(this.uid);
     if (this.#stopping) return;
-    this.#removeObject();
     await Promise.all([removeFolder(join(this.#node.folders.pods, this.uid)), removeFolder(join(this.#node.folders.logs, this.uid))]);
     this.#addresses.release(this.uid);
+    this.#removeObject();
   }
 
   async #untilEnd(ended: boolean): Promise<void> {
@@ -133,7 +142,8 @@ export class PodWorker {
         if (this.#initContainers.find(({ name }) => name === container.name)?.state.terminated?.exitCode !== 0) break;
       }
       const initialized = this.#initContainers.every(({ state }) => state.terminated?.exitCode === 0);
-      if (initialized && this.#mayStart()) await Promise.all(containers.map((container) => this.#startContainer(container, this.#containers, restartPolicy).done));
+      if (initialized && this.#mayStart())
+        await Promise.all(containers.map((container) => this.#startContainer(container, this.#containers, restartPolicy).done));
     }
     cancelDeadline?.();
     this.#writeStatus();
@@ -144,7 +154,9 @@ export class PodWorker {
   }
 
   #startContainer(container: V1Container, records: readonly ContainerRecord[], restartPolicy: string | undefined): ContainerRunner {
-    const record = records.find(({ name }) => name === container.name) ?? createRecord(container.name, container.image ?? '', undefined, this.#node.now());
+    const record =
+      records.find(({ name }) => name === container.name) ??
+      createRecord(container.name, container.image ?? '', undefined, this.#node.now());
     const runner = new ContainerRunner(this.#context, container, record, restartPolicy);
     this.#runners.set(container.name, runner);
     return runner;
@@ -174,7 +186,8 @@ export class PodWorker {
   #exceedDeadline(): void {
     this.#failure = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
     this.#context.recordEvent('Normal', 'DeadlineExceeded', this.#failure.message);
-    for (const runner of this.#runners.values()) runner.stop((this.#pod.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000);
+    for (const runner of this.#runners.values())
+      runner.stop((this.#pod.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000);
     this.dependenciesChanged();
     this.#writeStatus();
   }

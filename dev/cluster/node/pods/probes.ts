@@ -48,7 +48,13 @@ interface RepeatListener {
 }
 
 /** Until the signal is aborted; a startup probe, until it passes. */
-async function repeatProbe(kind: ProbeKind, probe: V1Probe, target: ProbeTarget, { onChange, onFailure }: RepeatListener, signal: AbortSignal): Promise<void> {
+async function repeatProbe(
+  kind: ProbeKind,
+  probe: V1Probe,
+  target: ProbeTarget,
+  { onChange, onFailure }: RepeatListener,
+  signal: AbortSignal,
+): Promise<void> {
   const { initialDelaySeconds = 0, periodSeconds = 10, timeoutSeconds = 1, failureThreshold = 3, successThreshold = 1 } = probe;
   let successes = 0;
   let failures = 0;
@@ -78,7 +84,8 @@ async function checkOnce(probe: V1Probe, target: ProbeTarget, timeoutMs: number)
   try {
     if (probe.exec) return await checkCommand(probe.exec.command ?? [], target.running, timeoutMs);
     if (probe.httpGet) return await checkHttp(probe.httpGet, target, timeoutMs);
-    if (probe.tcpSocket) return await checkTcp(probe.tcpSocket.host ?? target.address, portNumber(target.container, probe.tcpSocket.port), timeoutMs);
+    if (probe.tcpSocket)
+      return await checkTcp(probe.tcpSocket.host ?? target.address, portNumber(target.container, probe.tcpSocket.port), timeoutMs);
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -87,7 +94,7 @@ async function checkOnce(probe: V1Probe, target: ProbeTarget, timeoutMs: number)
 
 async function checkCommand(command: readonly string[], running: RunningContainer, timeoutMs: number): Promise<string | undefined> {
   const process = await running.exec({ command, stdin: false, stdout: true, stderr: true, tty: false });
-  const output = Promise.all([process.stdout, process.stderr].map((stream) => (stream === undefined ? '' : text(stream))));
+  const output = Promise.all([process.stdout, process.stderr].map(async (stream) => (stream === undefined ? '' : text(stream))));
   const late = AbortSignal.timeout(timeoutMs);
   const timeout = new Promise<'timeout'>((resolve) => late.addEventListener('abort', () => resolve('timeout')));
   const code = await Promise.race([process.exitCode, timeout]);
@@ -113,7 +120,9 @@ async function checkTcp(host: string, port: number, timeoutMs: number): Promise<
     };
     socket.once('connect', () => end(undefined));
     socket.once('timeout', () => end(`dial tcp ${host}:${port}: i/o timeout`));
-    socket.once('error', (error) => end('code' in error && error.code === 'ECONNREFUSED' ? `dial tcp ${host}:${port}: connect: connection refused` : error.message));
+    socket.once('error', (error) =>
+      end('code' in error && error.code === 'ECONNREFUSED' ? `dial tcp ${host}:${port}: connect: connection refused` : error.message),
+    );
   });
 }
 

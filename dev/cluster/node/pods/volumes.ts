@@ -5,7 +5,14 @@
  */
 import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { V1ConfigMapVolumeSource, V1Container, V1PersistentVolumeClaim, V1Pod, V1SecretVolumeSource, V1Volume } from '@kubernetes/client-node';
+import type {
+  V1ConfigMapVolumeSource,
+  V1Container,
+  V1PersistentVolumeClaim,
+  V1Pod,
+  V1SecretVolumeSource,
+  V1Volume,
+} from '@kubernetes/client-node';
 import { outsideId } from '../runtime/identity.ts';
 import { StartError } from '../runtime/port.ts';
 import type { Mount } from '../runtime/port.ts';
@@ -51,7 +58,8 @@ function prepareVolume(pod: V1Pod, volume: V1Volume, context: VolumeContext): st
   else if (volume.persistentVolumeClaim) return prepareClaim(pod, volume.persistentVolumeClaim.claimName, context);
   else if (volume.secret) writeFiles(pod, folder, secretFiles(volume.secret, context), context);
   else if (volume.configMap) writeFiles(pod, folder, configMapFiles(volume.configMap, context), context);
-  else throw new ConfigError(`the embedded cluster has no volumes of type ${Object.keys(volume).find((key) => key !== 'name') ?? 'unknown'}`);
+  else
+    throw new ConfigError(`the embedded cluster has no volumes of type ${Object.keys(volume).find((key) => key !== 'name') ?? 'unknown'}`);
   return folder;
 }
 
@@ -85,15 +93,25 @@ interface VolumeFile {
 
 const DEFAULT_MODE = 0o644;
 
-function secretFiles({ secretName = '', optional, items, defaultMode }: V1SecretVolumeSource, { references }: VolumeContext): readonly VolumeFile[] {
+function secretFiles(
+  { secretName = '', optional, items, defaultMode }: V1SecretVolumeSource,
+  { references }: VolumeContext,
+): readonly VolumeFile[] {
   return selectFiles(secretValues(references, secretName, optional), items, defaultMode);
 }
 
-function configMapFiles({ name = '', optional, items, defaultMode }: V1ConfigMapVolumeSource, { references }: VolumeContext): readonly VolumeFile[] {
+function configMapFiles(
+  { name = '', optional, items, defaultMode }: V1ConfigMapVolumeSource,
+  { references }: VolumeContext,
+): readonly VolumeFile[] {
   return selectFiles(configMapValues(references, name, optional), items, defaultMode);
 }
 
-function selectFiles(values: Readonly<Record<string, Buffer>>, items: V1SecretVolumeSource['items'], defaultMode = DEFAULT_MODE): readonly VolumeFile[] {
+function selectFiles(
+  values: Readonly<Record<string, Buffer>>,
+  items: V1SecretVolumeSource['items'],
+  defaultMode = DEFAULT_MODE,
+): readonly VolumeFile[] {
   if (items === undefined) return Object.entries(values).map(([path, content]) => ({ path, content, mode: defaultMode }));
   return items.map(({ key, path, mode }) => {
     const content = values[key];
@@ -125,7 +143,8 @@ function writeFiles(pod: V1Pod, folder: string, files: readonly VolumeFile[], { 
 export function resolveMounts(container: V1Container, folders: ReadonlyMap<string, string>, pod: V1Pod): readonly Mount[] {
   return (container.volumeMounts ?? []).map(({ name, mountPath, readOnly, subPath }) => {
     const folder = folders.get(name);
-    if (folder === undefined || subPath?.split('/').includes('..') === true) throw new StartError('CreateContainerError', `failed to prepare subPath for volumeMount "${name}" of container "${container.name}"`);
+    if (folder === undefined || subPath?.split('/').includes('..') === true)
+      throw new StartError('CreateContainerError', `failed to prepare subPath for volumeMount "${name}" of container "${container.name}"`);
     const source = subPath === undefined || subPath === '' ? folder : join(folder, subPath);
     if (source !== folder && !existsSync(source)) {
       mkdirSync(source, { recursive: true });

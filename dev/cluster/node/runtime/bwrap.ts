@@ -42,7 +42,9 @@ export function bwrapArguments({ hostname, directory }: ContainerSpec, base: Bas
   const bind = ({ source, target, readOnly }: Mount): readonly string[] => [readOnly ? '--ro-bind' : '--bind', source, target];
   // bwrap would make them for itself alone (0700).
   const folders = [...base.binds, ...mounts].map(({ target }) => dirname(target));
-  const parents = new Set([...folders, ...base.links.map(({ path }) => dirname(path)), directory, '/root', '/home', '/run', '/sys'].flatMap(ancestors));
+  const parents = new Set(
+    [...folders, ...base.links.map(({ path }) => dirname(path)), directory, '/root', '/home', '/run', '/sys'].flatMap(ancestors),
+  );
   const ownFolders = [...parents].filter((path) => !/^\/(proc|dev)(\/|$)/.test(path)).toSorted();
   return [
     ...['--die-with-parent', '--as-pid-1', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--hostname', hostname],
@@ -53,7 +55,7 @@ export function bwrapArguments({ hostname, directory }: ContainerSpec, base: Bas
     ...base.links.flatMap(({ path, to }) => ['--symlink', to, path]),
     ...privateFolders(mounts).flatMap((path) => ['--perms', '1777', '--tmpfs', path]),
     ...mounts.flatMap(bind),
-    ...['--remount-ro', '/', '--chdir', '/'],
+    ...['--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/'],
   ];
 }
 

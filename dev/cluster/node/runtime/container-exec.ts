@@ -42,7 +42,11 @@ export async function execInContainer(context: ExecContext, options: ContainerEx
   const outcome = await launched.outcome;
   if (outcome.type !== 'started') {
     for (const stream of [launched.stdin, launched.stdout, launched.stderr]) stream?.destroy();
-    throw new NodeError(500, 'InternalError', `error executing command in container: failed to exec in container: failed to start exec "${randomBytes(32).toString('hex')}": OCI runtime exec failed: exec failed: unable to start container process: ${describeProblem(outcome, command, context.directory)}: unknown`);
+    throw new NodeError(
+      500,
+      'InternalError',
+      `error executing command in container: failed to exec in container: failed to start exec "${randomBytes(32).toString('hex')}": OCI runtime exec failed: exec failed: unable to start container process: ${describeProblem(outcome, command, context.directory)}: unknown`,
+    );
   }
   return {
     stdin: launched.stdin,
@@ -77,7 +81,11 @@ function resizer(context: ExecContext, launched: Launched): (columns: number, ro
       const environment = { PATH: TOOL_PATH };
       const stty = await launch(context.pipes, {
         argv: [...context.enter, ...launchCommand(false)],
-        environment: { ...environment, ...context.enterVariables, ...launchVariables({ command, environment, directory: '/', terminal: false }) },
+        environment: {
+          ...environment,
+          ...context.enterVariables,
+          ...launchVariables({ command, environment, directory: '/', terminal: false }),
+        },
         stdin: false,
         stdout: false,
         stderr: false,

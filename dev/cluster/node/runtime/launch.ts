@@ -19,8 +19,6 @@ export interface LaunchRequest {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
-  /** A group of its own, for a runtime that has nothing else to kill by. */
-  readonly detached?: boolean;
 }
 
 export type Outcome =
@@ -60,7 +58,9 @@ export async function launch(pipes: PipePool, request: LaunchRequest): Promise<L
       env: { ...request.environment },
       cwd: '/',
       stdio: [...theirs.map((descriptor) => descriptor ?? ('ignore' as const)), 'pipe'],
-      detached: request.detached ?? false,
+      // A session of its own: out of reach of our terminal and its Ctrl-C, and, where the kernel groups tasks by session, with its own
+      // share of the processors.
+      detached: true,
     });
     await spawned(child);
   } catch (error) {

@@ -9,7 +9,8 @@ import type { Mount } from './port.ts';
 
 /** A line of https://man7.org/linux/man-pages/man5/fstab.5.html, where blanks and backslashes are octal. */
 function line(source: string, target: string, type: string, options: readonly string[]): string {
-  const escape = (path: string): string => path.replaceAll(/[\s\\]/g, (character) => `\\${(character.codePointAt(0) ?? 0).toString(8).padStart(3, '0')}`);
+  const escape = (path: string): string =>
+    path.replaceAll(/[\s\\]/g, (character) => `\\${(character.codePointAt(0) ?? 0).toString(8).padStart(3, '0')}`);
   return `${escape(source)} ${escape(target)} ${type} ${options.join(',')} 0 0\n`;
 }
 

@@ -85,10 +85,15 @@ export function keptFlags({ mountPoints }: BaseSystem, path: string): readonly s
 export function checkMounts(mounts: readonly Mount[], { binds, links }: BaseSystem): readonly Mount[] {
   const taken = ['/proc', '/sys', '/dev', ...binds.map(({ target }) => target), ...links.map(({ path }) => path)];
   for (const { target } of mounts) {
-    const owner = PRIVATE_FOLDERS.includes(target) ? undefined : taken.find((path) => target === path || target.startsWith(`${path}/`) || path.startsWith(`${target}/`));
+    const owner = PRIVATE_FOLDERS.includes(target)
+      ? undefined
+      : taken.find((path) => target === path || target.startsWith(`${path}/`) || path.startsWith(`${target}/`));
     if (target !== '/' && owner === undefined && /^\/[^\n]*$/.test(target) && !target.split('/').includes('..')) continue;
     const reason = owner === undefined ? 'is not a path to mount on' : `lies on ${owner}, which shows the machine's own files read-only`;
-    throw new StartError('CreateContainerError', `failed to create containerd container: mountPath "${target}" ${reason}; choose another path`);
+    throw new StartError(
+      'CreateContainerError',
+      `failed to create containerd container: mountPath "${target}" ${reason}; choose another path`,
+    );
   }
   return mounts.toSorted((left, right) => left.target.length - right.target.length);
 }

@@ -57,7 +57,11 @@ export async function startNamespaced(pipes: PipePool, request: NamespacedReques
   if (outcome.type !== 'started' || pid === undefined || launched.stdout === undefined || launched.stderr === undefined) {
     await launched.exit;
     const words = await readAll(launched);
-    if (outcome.type === 'failed') throw new StartError('StartError', `failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ${describeProblem(outcome, spec.command, spec.directory)}: unknown`);
+    if (outcome.type === 'failed')
+      throw new StartError(
+        'StartError',
+        `failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ${describeProblem(outcome, spec.command, spec.directory)}: unknown`,
+      );
     const text = outcome.type === 'ended' ? outcome.text : 'PID 1 is not known';
     throw new StartError('CreateContainerError', `failed to create containerd container: ${[text, words].filter(Boolean).join('; ')}`);
   }

@@ -11,5 +11,8 @@ export function rewritePaths(text: string, mounts: readonly Mount[]): string {
   if (longestFirst.length === 0) return text;
   const targets = longestFirst.map(({ target }) => RegExp.escape(target)).join('|');
   // One pass, so that what was put in is not taken for a mount path again.
-  return text.replaceAll(new RegExp(`(?<![\\w./-])(?:${targets})(?![\\w.-])`, 'g'), (match) => mounts.find(({ target }) => target === match)?.source ?? match);
+  return text.replaceAll(
+    new RegExp(`(?<![\\w./-])(?:${targets})(?![\\w.-])`, 'g'),
+    (match) => mounts.find(({ target }) => target === match)?.source ?? match,
+  );
 }

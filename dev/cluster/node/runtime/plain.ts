@@ -45,7 +45,6 @@ export function createPlainRuntime({ pipes, nodeId, changeUser, toolFolder }: Pl
         stdin: false,
         stdout: true,
         stderr: true,
-        detached: true,
       });
       const outcome = await launched.outcome;
       if (outcome.type !== 'started' || launched.stdout === undefined || launched.stderr === undefined) {
@@ -83,21 +82,7 @@ function plainContainer(
 ): RunningContainer {
   const pid = launched.child.pid ?? 0;
   const commands = new Set<number>();
-  const processes = (): readonly number[] => {
-    const all = listProcesses();
-    const session = [...all.values()].filter((entry) => entry.session === pid).map((entry) => entry.pid);
-    const marked = markedProcesses(`${CONTAINER_VARIABLE}=${spec.id}`);
-    return [...descendants(all, [...session, ...marked, ...commands])];
-  };
-  const kill = (): void => {
-    killGroup(pid);
-    // What was forked meanwhile is found in the next round; one that finds nothing is the last.
-    for (let round = 0; round < 100; round += 1) {
-      const left = processes();
-      if (left.length === 0) return;
-      left.forEach((process) => sendSignal(process, 'SIGKILL'));
-    }
-  };
+  const { processes, kill } = processTree(pid, spec.id, commands);
   let ended = false;
   // PID 1 of a pid namespace takes all others with it; here that is our work.
   const exit = launched.exit.then((exitCode) => {
@@ -129,6 +114,26 @@ function plainContainer(
     kill,
     processes,
   };
+}
+
+/** All that a container has started: of its session, with its mark, or below one of those. What drops both marks at once escapes. */
+function processTree(pid: number, id: string, commands: ReadonlySet<number>): Pick<RunningContainer, 'processes' | 'kill'> {
+  const processes = (): readonly number[] => {
+    const all = listProcesses();
+    const session = [...all.values()].filter((entry) => entry.session === pid).map((entry) => entry.pid);
+    const marked = markedProcesses(`${CONTAINER_VARIABLE}=${id}`);
+    return [...descendants(all, [...session, ...marked, ...commands])];
+  };
+  const kill = (): void => {
+    killGroup(pid);
+    // What was forked meanwhile is found in the next round; one that finds nothing is the last.
+    for (let round = 0; round < 100; round += 1) {
+      const left = processes();
+      if (left.length === 0) return;
+      left.forEach((process) => sendSignal(process, 'SIGKILL'));
+    }
+  };
+  return { processes, kill };
 }
 
 function fail(): never {

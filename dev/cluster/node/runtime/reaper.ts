@@ -4,6 +4,7 @@
  * @module
  */
 import { spawn } from 'node:child_process';
+import { Socket } from 'node:net';
 import { NODE_VARIABLE, TOOL_PATH } from './scripts.ts';
 
 /** Waits for the end of its input, which is the end of the cluster, then kills until nothing is left. The loop is bounded. */
@@ -30,6 +31,6 @@ export function startReaper(nodeId: string): () => void {
   child.on('error', () => undefined);
   child.stdin.on('error', () => undefined);
   child.unref();
-  if ('unref' in child.stdin && typeof child.stdin.unref === 'function') child.stdin.unref();
+  if (child.stdin instanceof Socket) child.stdin.unref();
   return () => child.stdin.end();
 }

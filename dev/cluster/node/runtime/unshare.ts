@@ -24,6 +24,9 @@ export interface UnshareOptions {
   readonly rootless: boolean;
 }
 
+const NAMESPACES = ['--mount', '--pid', '--fork', '--kill-child=KILL', '--ipc', '--uts'];
+const BUILDER = ['unshare', ...NAMESPACES, '--', '/bin/sh', '-c', BUILD_ROOT, 'sh'];
+
 export function createUnshareRuntime({ folder, base, pipes, nodeId, rootless }: UnshareOptions): Runtime {
   const root = join(folder, 'root');
   const skeleton = join(folder, 'skeleton');
@@ -31,7 +34,9 @@ export function createUnshareRuntime({ folder, base, pipes, nodeId, rootless }: 
   rmSync(folder, { recursive: true, force: true });
   for (const path of [root, tables]) mkdirSync(path, { recursive: true, mode: 0o700 });
   makeSkeleton(skeleton, base);
-  const readOnly = nestedMounts(base).map(({ path, options }) => `${['ro', 'nosuid', 'nodev', ...options.filter((option) => option === 'noexec')].join(',')}:${root}${path}`);
+  const readOnly = nestedMounts(base).map(
+    ({ path, options }) => `${['ro', 'nosuid', 'nodev', ...options.filter((option) => option === 'noexec')].join(',')}:${root}${path}`,
+  );
 
   return {
     name: 'unshare',
@@ -45,7 +50,7 @@ export function createUnshareRuntime({ folder, base, pipes, nodeId, rootless }: 
           spec,
           identity,
           nodeId,
-          builder: ['unshare', '--mount', '--pid', '--fork', '--kill-child=KILL', '--ipc', '--uts', '--', '/bin/sh', '-c', BUILD_ROOT, 'sh'],
+          builder: BUILDER,
           builderVariables: {
             BERTH_ROOT: root,
             BERTH_SKELETON: skeleton,
@@ -64,7 +69,18 @@ export function createUnshareRuntime({ folder, base, pipes, nodeId, rootless }: 
 
 /** What every root starts as: links, folders and empty files to mount on. */
 function makeSkeleton(skeleton: string, base: BaseSystem): void {
-  const folders = ['/proc', '/sys', '/dev/pts', '/dev/shm', '/tmp', '/var/tmp', '/root', '/home', '/run', ...base.binds.map(({ target }) => mountPointFolder(target, base))];
+  const folders = [
+    '/proc',
+    '/sys',
+    '/dev/pts',
+    '/dev/shm',
+    '/tmp',
+    '/var/tmp',
+    '/root',
+    '/home',
+    '/run',
+    ...base.binds.map(({ target }) => mountPointFolder(target, base)),
+  ];
   for (const path of folders) mkdirSync(skeleton + path, { recursive: true, mode: 0o755 });
   for (const path of [...devices, ...base.files]) writeFileSync(skeleton + path, '');
   const links = [

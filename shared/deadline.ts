@@ -1,0 +1,20 @@
+/**
+ * A time limit that is given back when the work is done.
+ *
+ * `AbortSignal.timeout` keeps its timer, and with it all that the timer's asynchronous context holds (under the functions framework:
+ * the whole request), until the time is over, however early the work ends.
+ *
+ * @module
+ */
+export interface Deadline extends Disposable {
+  /** Aborts with a `TimeoutError` when the time is over. */
+  readonly signal: AbortSignal;
+}
+
+/** Usage: `using deadline = startDeadline(5000)`. */
+export function startDeadline(milliseconds: number): Deadline {
+  const controller = new AbortController();
+  const expire = (): void => controller.abort(new DOMException(`not done within ${milliseconds} ms`, 'TimeoutError'));
+  const timer = setTimeout(expire, milliseconds);
+  return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
+}
