@@ -27,7 +27,9 @@ export function parseStartOptions(argv: readonly string[], env: Readonly<Record<
   const { values } = parse(argv);
   const config = parseConfig({
     ...env,
-    ...(values.kubeconfig === undefined ? {} : { BERTH_KUBECONFIG: values.kubeconfig, BERTH_CLUSTER: env['BERTH_CLUSTER'] === 'auto' ? 'auto' : 'kubeconfig' }),
+    ...(values.kubeconfig === undefined
+      ? {}
+      : { BERTH_KUBECONFIG: values.kubeconfig, BERTH_CLUSTER: env['BERTH_CLUSTER'] === 'auto' ? 'auto' : 'kubeconfig' }),
     ...(values.context === undefined ? {} : { BERTH_KUBECONFIG_CONTEXT: values.context }),
     ...(values.port === undefined ? {} : { PORT: values.port }),
     ...(values['data-dir'] === undefined ? {} : { BERTH_DATA_DIR: values['data-dir'] }),

@@ -23,7 +23,9 @@ export function deliverInProcess(): TasksInProcess {
   return {
     serve: (deps, services) => app.resolve(createTasksApp(deps, services, secretAuth(new Secret(secret)))),
     deliver: async (target, payload) => {
-      const response = await (await app.promise).request(`/tasks/${target}`, {
+      const response = await (
+        await app.promise
+      ).request(`/tasks/${target}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', [internalSecretHeader]: secret },
         body: JSON.stringify(payload),

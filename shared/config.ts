@@ -8,7 +8,12 @@ import { userTypes } from './entitlements/model.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const flag = z.enum(['0', '1', 'true', 'false']).transform((value) => value === '1' || value === 'true');
-const list = z.string().transform((value) => value.split(',').map((item) => item.trim()).filter((item) => item !== ''));
+const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
 
 const environment = z.object({
   PORT: port.default(8080),
@@ -18,13 +23,22 @@ const environment = z.object({
   BERTH_CLUSTER: z.enum(['embedded', 'kubeconfig', 'in-cluster', 'gke', 'auto']).optional(),
   BERTH_KUBECONFIG: z.string().min(1).optional(),
   BERTH_KUBECONFIG_CONTEXT: z.string().min(1).optional(),
-  BERTH_INSTALLATION: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/, 'lower-case letters, digits and dashes, 40 at most').optional(),
+  BERTH_INSTALLATION: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/, 'lower-case letters, digits and dashes, 40 at most')
+    .optional(),
   BERTH_INSTALLATION_KEY: z.string().min(32, 'at least 32 characters').optional(),
-  BERTH_NAMESPACE_PREFIX: z.string().regex(/^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$/, 'lower-case letters, digits and dashes, 20 at most').default('berth'),
+  BERTH_NAMESPACE_PREFIX: z
+    .string()
+    .regex(/^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$/, 'lower-case letters, digits and dashes, 20 at most')
+    .default('berth'),
   BERTH_DEFAULT_USER_TYPE: z.enum(userTypes).default('normal'),
   BERTH_PUBLIC_URL: z.url().optional(),
   BERTH_TASKS_URL: z.url().optional(),
-  BERTH_TASKS_QUEUE: z.string().regex(/^projects\/[^/]+\/locations\/[^/]+\/queues\/[^/]+$/, 'projects/P/locations/L/queues/Q').optional(),
+  BERTH_TASKS_QUEUE: z
+    .string()
+    .regex(/^projects\/[^/]+\/locations\/[^/]+\/queues\/[^/]+$/, 'projects/P/locations/L/queues/Q')
+    .optional(),
   BERTH_TASKS_SERVICE_ACCOUNT: z.string().min(1).optional(),
   BERTH_TASKS_ISSUER: z.url().optional(),
   BERTH_CONTROL_PLANE_CIDR: z.string().min(1).optional(),

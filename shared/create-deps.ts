@@ -89,7 +89,9 @@ function accessOf(cluster: ClusterChoice): ClusterAccess {
     case 'embedded':
       throw new ConfigError(['BERTH_CLUSTER: the embedded cluster is started by `npm start` alone; name a cluster']);
     case 'kubeconfig':
-      return cluster.context === undefined ? { type: 'kubeconfig', file: cluster.file } : { type: 'kubeconfig', file: cluster.file, context: cluster.context };
+      return cluster.context === undefined
+        ? { type: 'kubeconfig', file: cluster.file }
+        : { type: 'kubeconfig', file: cluster.file, context: cluster.context };
     default:
       return cluster;
   }
@@ -132,7 +134,11 @@ async function ensureIdentity(config: Config, store: DocumentStore): Promise<Pic
   };
 }
 
-async function createOrRead(store: DocumentStore, key: { collection: string; id: string }, made: IdentityDocument): Promise<IdentityDocument> {
+async function createOrRead(
+  store: DocumentStore,
+  key: { collection: string; id: string },
+  made: IdentityDocument,
+): Promise<IdentityDocument> {
   try {
     await store.create(key, made);
     return made;

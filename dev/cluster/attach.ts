@@ -50,7 +50,11 @@ async function startProcess(options: ClusterOptions): Promise<Endpoint> {
   const log = openSync(logFile, 'a', 0o600);
   const main = fileURLToPath(new URL('./main.ts', import.meta.url));
   // A session of its own: Ctrl-C in the terminal is for the service, which then ends the cluster in order.
-  const child = spawn(process.execPath, [SMALL_YOUNG_GENERATION, main, JSON.stringify(options)], { detached: true, stdio: ['ignore', log, log, 'ipc'], cwd: options.directory });
+  const child = spawn(process.execPath, [SMALL_YOUNG_GENERATION, main, JSON.stringify(options)], {
+    detached: true,
+    stdio: ['ignore', log, log, 'ipc'],
+    cwd: options.directory,
+  });
   try {
     const ended = once(child, 'exit').then(() => Promise.reject(new Error('it ended at once')));
     const started = once(child, 'message', { signal: AbortSignal.timeout(START_MS) });

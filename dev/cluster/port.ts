@@ -25,7 +25,12 @@ export interface Objects {
    * Reads, changes and writes in one step (nothing else runs between); bumps `resourceVersion` if something changed. The callback gets a
    * copy that it may mutate. Returns `undefined` where the object is gone. Removing the last finalizer of a deleted object removes it.
    */
-  update<T extends KubernetesObject>(resource: Resource, namespace: string | undefined, name: string, change: (object: T) => void): T | undefined;
+  update<T extends KubernetesObject>(
+    resource: Resource,
+    namespace: string | undefined,
+    name: string,
+    change: (object: T) => void,
+  ): T | undefined;
   /** Removes the object now, whatever its finalizers and grace period say: what a kubelet does when a pod's processes are gone. */
   remove(resource: Resource, namespace: string | undefined, name: string): void;
   /** Calls the listener with every present object as `ADDED`, then with each change, in order, until the returned function is called. */

@@ -26,11 +26,7 @@ export function usageOf(holds: Readonly<Record<string, Hold>>): Usage {
 }
 
 /** The first limit that would be passed, or admission. A user who holds more than they may keep it and get nothing new of it. */
-export function admit(
-  entitlements: Entitlements,
-  usage: Usage,
-  request: { readonly hold: Hold; readonly ttlMinutes: number },
-): Admission {
+export function admit(entitlements: Entitlements, usage: Usage, request: { readonly hold: Hold; readonly ttlMinutes: number }): Admission {
   if (request.ttlMinutes > entitlements.ttl_minutes) {
     return { admitted: false, limit: 'ttl_minutes', allowed: entitlements.ttl_minutes, used: 0, requested: request.ttlMinutes };
   }

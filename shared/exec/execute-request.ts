@@ -18,9 +18,20 @@ export const executeSchema = z
     command: text(bounds.commandBytes).min(1).optional(),
     /** Run as it is, without a shell. */
     argv: z.array(text(bounds.commandBytes)).min(1).max(4096).optional(),
-    stdin: z.string().refine((value) => Buffer.byteLength(value) <= bounds.stdinBytes, { message: `at most ${bounds.stdinBytes} bytes` }).optional(),
+    stdin: z
+      .string()
+      .refine((value) => Buffer.byteLength(value) <= bounds.stdinBytes, { message: `at most ${bounds.stdinBytes} bytes` })
+      .optional(),
     cwd: text(4096).min(1).optional(),
-    env: z.record(z.string().max(256).regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of letters, digits and _'), text(bounds.envBytes)).optional(),
+    env: z
+      .record(
+        z
+          .string()
+          .max(256)
+          .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of letters, digits and _'),
+        text(bounds.envBytes),
+      )
+      .optional(),
     /** Seconds. */
     timeout: z.number().positive().max(bounds.executionSeconds.largest).optional(),
     async_execution: z.boolean().optional(),
@@ -37,7 +48,8 @@ export const executeSchema = z
   .refine((body) => Object.keys(body.env ?? {}).length <= bounds.envNames, { message: `at most ${bounds.envNames} names`, path: ['env'] })
   .refine(
     (body) =>
-      Object.entries(body.env ?? {}).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value), 0) <= bounds.envBytes,
+      Object.entries(body.env ?? {}).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value), 0) <=
+      bounds.envBytes,
     { message: `at most ${bounds.envBytes} bytes together`, path: ['env'] },
   );
 

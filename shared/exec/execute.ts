@@ -23,7 +23,8 @@ import type { ExecuteRequest, ExecutionEnd, ExecutionResult } from './execute-re
 const FLOOD_BYTES = 8 * bounds.executionOutputBytes;
 const UNKNOWN_EXIT_CODE = -1;
 /** What kubelet and container runtimes say of a container that is between two runs: the command was not started. */
-const NOT_RUNNING = /container not found|container \S+ is not (?:running|created)|container is not created or running|does not have a host assigned/;
+const NOT_RUNNING =
+  /container not found|container \S+ is not (?:running|created)|container is not created or running|does not have a host assigned/;
 
 /**
  * `signal` is the caller's: aborting it closes the stream. Throws `AppError`: `invalid_state` where the session is not running,
@@ -59,7 +60,9 @@ export async function execute(
 function refuseUnbuilt(request: ExecuteRequest): void {
   const path = request.async_execution === true ? 'async_execution' : 'run_in';
   if (request.async_execution !== true && request.run_in !== 'job') return;
-  throw new AppError('not_implemented', 'Jobs are not built yet; nothing was run.', { errors: [{ path, message: 'not built yet; leave it out' }] });
+  throw new AppError('not_implemented', 'Jobs are not built yet; nothing was run.', {
+    errors: [{ path, message: 'not built yet; leave it out' }],
+  });
 }
 
 async function start(deps: Deps, session: SessionDocument, request: ExecuteRequest, signal: AbortSignal): Promise<ExecStream> {

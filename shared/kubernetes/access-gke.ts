@@ -67,9 +67,11 @@ async function lookUpCluster(access: GkeAccess, credentials: CachedHeaders, retr
   const path = `/v1/projects/${project ?? ''}/locations/${location ?? ''}/clusters/${cluster ?? ''}`;
   const fields = 'endpoint,masterAuth.clusterCaCertificate,controlPlaneEndpointsConfig.dnsEndpointConfig.endpoint';
   const url = `${access.containerApi ?? 'https://container.googleapis.com'}${path}?fields=${encodeURIComponent(fields)}`;
-  const answer = await request(url, { headers: await credentials.headers(), signal: AbortSignal.timeout(API_TIMEOUT_MS) }).catch((error: unknown) => {
-    throw new KubernetesUnreachable('The GKE API could not be reached.', { cause: error });
-  });
+  const answer = await request(url, { headers: await credentials.headers(), signal: AbortSignal.timeout(API_TIMEOUT_MS) }).catch(
+    (error: unknown) => {
+      throw new KubernetesUnreachable('The GKE API could not be reached.', { cause: error });
+    },
+  );
   const text = await answer.body.text();
   if (answer.statusCode === 401 && !retried) {
     credentials.expireHeaders();

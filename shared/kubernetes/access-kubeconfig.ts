@@ -56,7 +56,9 @@ async function load(access: KubeconfigAccess): Promise<{ config: KubeConfig; clu
   const cluster = file.getCurrentCluster();
   const user = file.getCurrentUser();
   if (cluster === null || user === null) {
-    throw new Error(`The kubeconfig ${access.file} has no context "${access.context ?? file.getCurrentContext()}" with a cluster and a user.`);
+    throw new Error(
+      `The kubeconfig ${access.file} has no context "${access.context ?? file.getCurrentContext()}" with a cluster and a user.`,
+    );
   }
   // Two ways around one refused connection; silently going direct would be the worse.
   if (cluster.proxyUrl) throw new Error(`The kubeconfig ${access.file} asks for a proxy (proxy-url), which Berth does not support.`);

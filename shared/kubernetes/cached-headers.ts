@@ -22,7 +22,10 @@ export interface CachedHeaders {
  * Remembers the promise, not its result: twenty first calls at once would else refresh twenty times. A failed refresh is not
  * remembered, and is hidden while the last headers still work.
  */
-export function cacheHeaders(make: () => Promise<FreshHeaders>, options: { initial?: FreshHeaders; now?: () => number } = {}): CachedHeaders {
+export function cacheHeaders(
+  make: () => Promise<FreshHeaders>,
+  options: { initial?: FreshHeaders; now?: () => number } = {},
+): CachedHeaders {
   const now = options.now ?? Date.now;
   let current = options.initial;
   let refreshing: Promise<FreshHeaders> | undefined;

@@ -29,7 +29,8 @@ export async function connectKubernetes(access: ClusterAccess, options: Transpor
   const configuration = library.createConfiguration({
     baseServer: new library.ServerConfiguration(endpoint.server, {}),
     httpApi: library.wrapHttpLibrary({
-      send: (request) => sendTyped(transport, request, (body) => new library.SelfDecodingBody(Promise.resolve(body)), library.ResponseContext),
+      send: (request) =>
+        sendTyped(transport, request, (body) => new library.SelfDecodingBody(Promise.resolve(body)), library.ResponseContext),
     }),
   });
   return {

@@ -73,7 +73,10 @@ function opened(socket: WebSocket, signal: AbortSignal, timeoutMs: number): Prom
     const open = (): void => settle(() => resolve(socket));
     const fail = (cause: Error): void => giveUp(new KubernetesUnreachable('The exec stream could not be opened.', { cause }));
     const abort = (): void => giveUp(signal.reason);
-    const timer = setTimeout(() => giveUp(new KubernetesUnreachable(`The exec stream did not open within ${String(timeoutMs)} ms.`)), timeoutMs);
+    const timer = setTimeout(
+      () => giveUp(new KubernetesUnreachable(`The exec stream did not open within ${String(timeoutMs)} ms.`)),
+      timeoutMs,
+    );
 
     signal.addEventListener('abort', abort, { once: true });
     socket.on('open', open).on('error', fail);

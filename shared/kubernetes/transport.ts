@@ -101,7 +101,8 @@ async function readAnswer(answer: Dispatcher.ResponseData): Promise<TransportAns
   let size = 0;
   for await (const chunk of answer.body as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) throw new KubernetesUnreachable(`An answer of the Kubernetes API is larger than ${String(MAX_ANSWER_BYTES)} bytes.`);
+    if (size > MAX_ANSWER_BYTES)
+      throw new KubernetesUnreachable(`An answer of the Kubernetes API is larger than ${String(MAX_ANSWER_BYTES)} bytes.`);
     chunks.push(chunk);
   }
   return { status: answer.statusCode, headers, body: Buffer.concat(chunks) };

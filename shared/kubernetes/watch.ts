@@ -80,7 +80,10 @@ export async function* watchCollection<T extends KubernetesObject>(
   }
 }
 
-async function* listPresent<T extends KubernetesObject>(transport: Transport, options: WatchOptions): AsyncGenerator<WatchEvent<T>, void, void> {
+async function* listPresent<T extends KubernetesObject>(
+  transport: Transport,
+  options: WatchOptions,
+): AsyncGenerator<WatchEvent<T>, void, void> {
   let next: string | undefined;
   do {
     const query = queryOf(options, { limit: String(PAGE), ...(next !== undefined && { continue: next }) });
@@ -105,7 +108,9 @@ async function* watchOnce<T extends KubernetesObject>(
   const answer = await transport.open({ method: 'GET', path: `${options.path}?${query}`, signal: options.signal }, times.silenceMs);
   if (answer.statusCode !== 200) {
     const retryAfter = answer.headers['retry-after'];
-    throw new KubernetesError(parseStatus(answer.statusCode, await answer.body.text(), typeof retryAfter === 'string' ? retryAfter : undefined));
+    throw new KubernetesError(
+      parseStatus(answer.statusCode, await answer.body.text(), typeof retryAfter === 'string' ? retryAfter : undefined),
+    );
   }
   for await (const line of parseJsonLines(answer.body as AsyncIterable<Buffer>, MAX_LINE_BYTES)) {
     const { type, object } = WatchLine.parse(line);

@@ -6,10 +6,9 @@
 import { createHash } from 'node:crypto';
 import type { V1Namespace } from '@kubernetes/client-node';
 import type { Deps } from '../deps.ts';
-import { StoreError, type StoredDocument } from '../documents/port.ts';
 import type { Entitlements } from '../entitlements/model.ts';
 import { AppError } from '../errors/app-error.ts';
-import { isAlreadyExists, isConflict } from '../kubernetes/errors.ts';
+import { isAlreadyExists, isConflict, isNotFound, statusOf } from '../kubernetes/errors.ts';
 import type { Kubernetes } from '../kubernetes/port.ts';
 import { labels } from '../pods/names.ts';
 import { buildNamespaceObjects, type NamespaceObjects } from '../pods/namespace-objects.ts';
@@ -17,7 +16,7 @@ import { namespaceKey } from '../sessions/collections.ts';
 import { pause, retryWhile } from '../kubernetes/retry.ts';
 import type { NamespaceDocument } from './model.ts';
 import { readNamespace } from './read.ts';
-import { deleteNamespaceObject } from './release.ts';
+import { finishRelease, updateNamespace } from './release.ts';
 
 const GONE_POLL_MS = 100;
 
@@ -30,25 +29,42 @@ export async function ensureNamespace(deps: Deps, namespace: string, entitlement
     signal.throwIfAborted();
     const stored = await deps.store.get<NamespaceDocument>(namespaceKey(namespace));
     if (stored === undefined) throw new AppError('conflict', `The namespace "${namespace}" was released meanwhile.`);
-    const kubernetes = await deps.kubernetes();
     if (stored.data.state === 'releasing') {
-      await removeNamespace(kubernetes, stored.data.k8s_namespace, signal);
-      await compareAndSwap(deps, stored, { ...stored.data, state: 'active', objects_digest: null });
+      await finishRelease(deps, stored, signal);
       continue;
     }
     const objects = objectsOf(deps, stored.data, entitlements);
     const digest = createHash('sha256').update(JSON.stringify(objects)).digest('hex');
     if (stored.data.objects_digest === digest) return;
-    await createNamespace(kubernetes, objects.namespace, deps.installation, signal);
-    await writeObjects(kubernetes, objects);
-    if (await compareAndSwap(deps, stored, { ...stored.data, objects_digest: digest })) return;
+    const uid = await buildNamespace(deps, objects, signal);
+    if (uid !== undefined && (await updateNamespace(deps, stored, { ...stored.data, objects_digest: digest, k8s_uid: uid }))) return;
   }
+}
+
+/** The uid of the Kubernetes namespace; `undefined` where somebody removed it under our hands. */
+async function buildNamespace(deps: Deps, objects: NamespaceObjects, signal: AbortSignal): Promise<string | undefined> {
+  const kubernetes = await deps.kubernetes();
+  try {
+    const uid = await createNamespace(kubernetes, objects.namespace, deps.installation, signal);
+    await writeObjects(kubernetes, objects);
+    return uid;
+  } catch (error) {
+    if (!isNotFound(error) && !isTerminating(error)) throw error;
+    await pause(GONE_POLL_MS, signal);
+    return undefined;
+  }
+}
+
+/** https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#namespacelifecycle */
+function isTerminating(error: unknown): boolean {
+  const status = statusOf(error);
+  return status?.code === 403 && status.message.includes('is being terminated');
 }
 
 /** Forgets that the objects were written: somebody has removed the namespace behind our back. */
 export async function forgetObjects(deps: Deps, namespace: string): Promise<void> {
   const stored = await deps.store.get<NamespaceDocument>(namespaceKey(namespace));
-  if (stored !== undefined) await compareAndSwap(deps, stored, { ...stored.data, objects_digest: null });
+  if (stored !== undefined) await updateNamespace(deps, stored, { ...stored.data, objects_digest: null });
 }
 
 function objectsOf(deps: Deps, document: NamespaceDocument, entitlements: Entitlements): NamespaceObjects {
@@ -70,32 +86,29 @@ function objectsOf(deps: Deps, document: NamespaceDocument, entitlements: Entitl
   });
 }
 
-async function compareAndSwap(deps: Deps, stored: StoredDocument<NamespaceDocument>, next: NamespaceDocument): Promise<boolean> {
-  try {
-    await deps.store.update(stored.key, next, stored.version);
-    return true;
-  } catch (error) {
-    if (error instanceof StoreError && error.code === 'conflict') return false;
-    throw error;
-  }
-}
-
-async function createNamespace(kubernetes: Kubernetes, body: V1Namespace, installation: string, signal: AbortSignal): Promise<void> {
+async function createNamespace(
+  kubernetes: Kubernetes,
+  body: V1Namespace,
+  installation: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const name = body.metadata?.name ?? '';
   for (;;) {
     signal.throwIfAborted();
     try {
-      await kubernetes.core.createNamespace({ body });
-      return;
+      return (await kubernetes.core.createNamespace({ body })).metadata?.uid;
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
     }
     const present = await readNamespace(kubernetes, name);
     if (present === undefined) continue;
     if (present.metadata?.labels?.[labels.installation] !== installation) {
-      throw new AppError('cluster_refused', `The Kubernetes namespace "${name}" exists and is not this installation's. Choose another namespace.`);
+      throw new AppError(
+        'cluster_refused',
+        `The Kubernetes namespace "${name}" exists and is not this installation's. Choose another namespace.`,
+      );
     }
-    if (present.metadata.deletionTimestamp === undefined) return;
+    if (present.metadata.deletionTimestamp === undefined) return present.metadata.uid;
     await pause(GONE_POLL_MS, signal);
   }
 }
@@ -132,15 +145,4 @@ async function writeObjects({ core, networking }: Kubernetes, objects: Namespace
       ),
     ),
   ]);
-}
-
-/** Deletes the Kubernetes namespace and waits until it is gone. */
-async function removeNamespace(kubernetes: Kubernetes, name: string, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    signal.throwIfAborted();
-    const present = await readNamespace(kubernetes, name);
-    if (present === undefined) return;
-    if (present.metadata?.deletionTimestamp === undefined) await deleteNamespaceObject(kubernetes, name, present.metadata?.uid);
-    await pause(GONE_POLL_MS, signal);
-  }
 }

@@ -31,7 +31,10 @@ export async function deleteNamespace(deps: Deps, caller: Caller, namespace: str
   if (!mayActFor(caller, document.owner)) throw new AppError('not_found', `There is no namespace "${namespace}".`);
   const sessions = Object.keys(document.sessions);
   if (sessions.length > 0) {
-    throw new AppError('invalid_state', `The namespace "${namespace}" is needed by ${sessions.length} session(s): ${sessions.slice(0, 5).join(', ')}. Delete them first.`);
+    throw new AppError(
+      'invalid_state',
+      `The namespace "${namespace}" is needed by ${sessions.length} session(s): ${sessions.slice(0, 5).join(', ')}. Delete them first.`,
+    );
   }
   try {
     await releaseNamespace(deps, stored);

@@ -27,6 +27,7 @@ export function joinNamespace(present: NamespaceDocument | undefined, joining: J
       state: 'active',
       sessions: session,
       emptied_at: null,
+      k8s_uid: null,
       objects_digest: null,
       created_at: now.toISOString(),
     };

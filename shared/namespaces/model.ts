@@ -17,6 +17,11 @@ export interface NamespaceDocument {
   readonly sessions: Readonly<Record<string, true>>;
   /** Since when nobody needs it; null while somebody does. */
   readonly emptied_at: string | null;
+  /**
+   * The Kubernetes namespace that was built for it. What is released is this one and no other: a deletion that names the uid cannot hit
+   * one that was built anew meanwhile. Null where it is not known.
+   */
+  readonly k8s_uid: string | null;
   /** Digest of the objects that were written into the Kubernetes namespace; null where they have to be written. */
   readonly objects_digest: string | null;
   readonly created_at: string;

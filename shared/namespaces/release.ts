@@ -1,6 +1,6 @@
 /**
- * Giving a Kubernetes namespace back: first the document, then the cluster. A create that comes in between sees `releasing` and builds
- * the namespace anew, and the deletion names the uid of the old one, so it cannot hit the new one.
+ * Giving a Kubernetes namespace back: first the document says `releasing` and which one it is, by its uid; then the cluster follows. Who
+ * needs the name meanwhile waits until that one is gone and builds another.
  *
  * @module
  */
@@ -8,26 +8,55 @@ import type { Deps } from '../deps.ts';
 import { StoreError, type StoredDocument } from '../documents/port.ts';
 import { statusOf } from '../kubernetes/errors.ts';
 import type { Kubernetes } from '../kubernetes/port.ts';
-import { readNamespace } from './read.ts';
+import { pause } from '../kubernetes/retry.ts';
 import type { NamespaceDocument } from './model.ts';
+import { readNamespace } from './read.ts';
 
-/** Does nothing where the document has changed meanwhile: somebody uses the namespace again. */
+const GONE_POLL_MS = 100;
+
+/** Begins; does not wait. Does nothing where the document has changed meanwhile: somebody uses the namespace again. */
 export async function releaseNamespace(deps: Deps, stored: StoredDocument<NamespaceDocument>): Promise<void> {
   const kubernetes = await deps.kubernetes();
-  const present = await readNamespace(kubernetes, stored.data.k8s_namespace);
-  if (stored.data.state !== 'releasing') {
-    try {
-      await deps.store.update(stored.key, { ...stored.data, state: 'releasing', objects_digest: null }, stored.version);
-    } catch (error) {
-      if (error instanceof StoreError && error.code === 'conflict') return;
-      throw error;
-    }
+  const { data } = stored;
+  const uid = data.k8s_uid ?? (await readNamespace(kubernetes, data.k8s_namespace))?.metadata?.uid ?? null;
+  if (data.state !== 'releasing' || data.k8s_uid !== uid) {
+    const releasing = { ...data, state: 'releasing' as const, k8s_uid: uid, objects_digest: null };
+    if (!(await updateNamespace(deps, stored, releasing))) return;
   }
-  if (present?.metadata === undefined || present.metadata.deletionTimestamp !== undefined) return;
-  await deleteNamespaceObject(kubernetes, stored.data.k8s_namespace, present.metadata.uid);
+  if (uid !== null) await deleteNamespaceObject(kubernetes, data.k8s_namespace, uid);
 }
 
-/** Deletes that very namespace: one that was built anew under the same name has another uid and stays. */
+/** For whoever needs the name: waits until the released one is gone, and makes the document ready for another. */
+export async function finishRelease(deps: Deps, stored: StoredDocument<NamespaceDocument>, signal: AbortSignal): Promise<void> {
+  const { data } = stored;
+  const kubernetes = await deps.kubernetes();
+  const present = await readNamespace(kubernetes, data.k8s_namespace);
+  const uid = present?.metadata?.uid;
+  if (uid === undefined || (data.k8s_uid !== null && data.k8s_uid !== uid)) {
+    await updateNamespace(deps, stored, { ...data, state: 'active', k8s_uid: null, objects_digest: null });
+    return;
+  }
+  // Only once the document names it may it be deleted: two who are here at once must not delete what the other has built.
+  if (data.k8s_uid === null) {
+    await updateNamespace(deps, stored, { ...data, k8s_uid: uid });
+    return;
+  }
+  if (present?.metadata?.deletionTimestamp === undefined) await deleteNamespaceObject(kubernetes, data.k8s_namespace, uid);
+  await pause(GONE_POLL_MS, signal);
+}
+
+/** Whether the write went through; `false` means that the document has changed since it was read. */
+export async function updateNamespace(deps: Deps, stored: StoredDocument<NamespaceDocument>, next: NamespaceDocument): Promise<boolean> {
+  try {
+    await deps.store.update(stored.key, next, stored.version);
+    return true;
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'conflict') return false;
+    throw error;
+  }
+}
+
+/** Deletes that very namespace; one that is gone, or another of that name, is left alone. */
 export async function deleteNamespaceObject(kubernetes: Kubernetes, name: string, uid: string | undefined): Promise<void> {
   try {
     await kubernetes.core.deleteNamespace({ name, body: uid === undefined ? {} : { preconditions: { uid } } });

@@ -61,7 +61,11 @@ export function buildPod(input: PodInput): V1Pod {
     withLifetime,
     withPlacement,
   ];
-  const draft: PodDraft = { apiVersion: 'v1', kind: 'Pod', spec: { containers: [{ name: containerName, image: input.image, imagePullPolicy: 'IfNotPresent' }] } };
+  const draft: PodDraft = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    spec: { containers: [{ name: containerName, image: input.image, imagePullPolicy: 'IfNotPresent' }] },
+  };
   return enforcePolicy(steps.reduce((pod, step) => step(pod, input), draft));
 }
 
@@ -145,7 +149,10 @@ function withTmp(pod: PodDraft): PodDraft {
 }
 
 function withLifetime(pod: PodDraft, { activeDeadlineSeconds }: PodInput): PodDraft {
-  return { ...pod, spec: { ...pod.spec, restartPolicy: 'Always', terminationGracePeriodSeconds: GRACE_PERIOD_SECONDS, activeDeadlineSeconds } };
+  return {
+    ...pod,
+    spec: { ...pod.spec, restartPolicy: 'Always', terminationGracePeriodSeconds: GRACE_PERIOD_SECONDS, activeDeadlineSeconds },
+  };
 }
 
 /** A pod on a node that is lost waits one minute for it, not the five that Kubernetes adds by default. */
@@ -175,7 +182,10 @@ function withEmptyDir(pod: PodDraft, name: string, mountPath: string, sizeGib: n
   const spec: V1PodSpec = {
     ...pod.spec,
     volumes: [...(pod.spec.volumes ?? []), { name, emptyDir: { sizeLimit: `${String(sizeGib)}Gi` } }],
-    containers: pod.spec.containers.map((container) => ({ ...container, volumeMounts: [...(container.volumeMounts ?? []), { name, mountPath }] })),
+    containers: pod.spec.containers.map((container) => ({
+      ...container,
+      volumeMounts: [...(container.volumeMounts ?? []), { name, mountPath }],
+    })),
   };
   return { ...pod, spec };
 }

@@ -106,10 +106,14 @@ function readyState(pod: V1Pod): PodState | undefined {
   };
 }
 
-function pendingState(pod: V1Pod, { now, events = [], unschedulableAfterSeconds = UNSCHEDULABLE_AFTER_SECONDS }: PodStateOptions): PodState {
+function pendingState(
+  pod: V1Pod,
+  { now, events = [], unschedulableAfterSeconds = UNSCHEDULABLE_AFTER_SECONDS }: PodStateOptions,
+): PodState {
   const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
   if (scheduled?.status === 'False' && scheduled.reason === 'Unschedulable') {
-    if (events.some(({ reason }) => reason === 'TriggeredScaleUp')) return pending('ScalingUp', 'The cluster is adding a node for the pod.');
+    if (events.some(({ reason }) => reason === 'TriggeredScaleUp'))
+      return pending('ScalingUp', 'The cluster is adding a node for the pod.');
     const waitedSeconds = (now.getTime() - timeOf(scheduled.lastTransitionTime, now)) / 1_000;
     const words = 'No node has room for the pod';
     return waitedSeconds >= unschedulableAfterSeconds
@@ -122,12 +126,16 @@ function pendingState(pod: V1Pod, { now, events = [], unschedulableAfterSeconds 
   const status = pod.status?.containerStatuses?.[0];
   if (status?.state?.terminated !== undefined) return pending('Restarting', 'The container is being restarted.');
   const reason = status?.state?.waiting?.reason ?? 'Starting';
-  return pending(reason, status?.state?.running === undefined ? 'The container is being created.' : 'The container runs, but is not ready yet.');
+  return pending(
+    reason,
+    status?.state?.running === undefined ? 'The container is being created.' : 'The container runs, but is not ready yet.',
+  );
 }
 
 // Mounts and sandboxes fail in events only. What has gone well since then is not a warning's business any more.
 function latestWarning(events: readonly CoreV1Event[]): CoreV1Event | undefined {
-  const moment = (event: CoreV1Event): number => timeOf(event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp, new Date(0));
+  const moment = (event: CoreV1Event): number =>
+    timeOf(event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp, new Date(0));
   const latest = events.toSorted((a, b) => moment(b) - moment(a))[0];
   return latest?.type === 'Warning' && latest.reason !== 'FailedScheduling' ? latest : undefined;
 }

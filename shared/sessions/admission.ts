@@ -51,15 +51,18 @@ export interface Admitted {
 
 export function idempotencyOf(deps: Deps, scope: string, key: string | undefined, body: unknown): AdmissionRequest['idempotency'] {
   if (key === undefined) return undefined;
-  const requestHmac = createHmac('sha256', deps.installationKey).update(`berth-idempotency-v1\n${canonical(body)}`).digest('hex');
+  const requestHmac = createHmac('sha256', deps.installationKey)
+    .update(`berth-idempotency-v1\n${canonical(body)}`)
+    .digest('hex');
   return { key: idempotencyKey(scope, key), requestHmac };
 }
 
 /** JSON with sorted keys: the order in which a client writes its fields does not make another request. */
 function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part) ? Object.fromEntries(Object.entries(part).toSorted()) : part,
-  );
+  return JSON.stringify(value, (_key, part: unknown) => {
+    if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part).toSorted(([left], [right]) => (left < right ? -1 : 1)));
+  });
 }
 
 /** A user without a document has the default type and holds nothing. */

@@ -96,7 +96,8 @@ async function compareAndSwap(deps: Deps, stored: StoredDocument<SessionDocument
 }
 
 function logChange(deps: Deps, before: SessionDocument, after: SessionDocument): void {
-  if (after.status === 'terminated' || after.status === 'failed') deps.metrics.count('berth_sessions_ended_total', { status: after.status });
+  if (after.status === 'terminated' || after.status === 'failed')
+    deps.metrics.count('berth_sessions_ended_total', { status: after.status });
   deps.log.log(after.status === 'failed' ? 'warn' : 'info', `session ${before.status} -> ${after.status}`, {
     component: 'sessions',
     action: 'state',

@@ -47,8 +47,12 @@ export const namespaceSchema = dnsLabel(bounds.namespaceCharacters).refine((name
 });
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/, positive and in the units people use. */
-const cpuQuantity = z.string().regex(/^([1-9][0-9]{0,6}m|(0\.[0-9]{1,3}|[1-9][0-9]{0,3}(\.[0-9]{1,3})?))$/, 'a CPU quantity such as 500m or 2');
-const memoryQuantity = z.string().regex(/^[1-9][0-9]{0,15}(\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$/, 'a memory quantity such as 512Mi or 2Gi');
+const cpuQuantity = z
+  .string()
+  .regex(/^([1-9][0-9]{0,6}m|(0\.[0-9]{1,3}|[1-9][0-9]{0,3}(\.[0-9]{1,3})?))$/, 'a CPU quantity such as 500m or 2');
+const memoryQuantity = z
+  .string()
+  .regex(/^[1-9][0-9]{0,15}(\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$/, 'a memory quantity such as 512Mi or 2Gi');
 const imageReference = z
   .string()
   .min(1)
@@ -57,17 +61,27 @@ const imageReference = z
 const identifier = z.string().min(1).max(128).regex(printable, 'no control characters');
 
 const envSchema = z
-  .record(z.string().max(256).regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of letters, digits and _'), z.string())
+  .record(
+    z
+      .string()
+      .max(256)
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of letters, digits and _'),
+    z.string(),
+  )
   .refine((env) => Object.keys(env).length <= bounds.envNames, { message: `at most ${bounds.envNames} names` })
   .refine(
-    (env) => Object.entries(env).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value), 0) <= bounds.envBytes,
+    (env) =>
+      Object.entries(env).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value), 0) <= bounds.envBytes,
     { message: `at most ${bounds.envBytes} bytes together` },
   )
   .refine((env) => Object.values(env).every((value) => !value.includes('\0')), { message: 'values cannot hold a NUL character' });
 
 /** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/ without prefixes: they never become Kubernetes labels. */
 export const labelsSchema = z
-  .record(z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/, 'a label name of letters, digits, _ and -'), z.string().max(63))
+  .record(
+    z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/, 'a label name of letters, digits, _ and -'),
+    z.string().max(63),
+  )
   .refine((labels) => Object.keys(labels).length <= bounds.labels, { message: `at most ${bounds.labels} labels` });
 
 const resourceLimits = z.strictObject({
@@ -105,7 +119,11 @@ export const createSessionSchema = z.strictObject({
   resource_limits: resourceLimits.optional(),
   image: imageReference.optional(),
   image_spec: z
-    .strictObject({ image_type: z.string().max(63).optional(), image_url: imageReference.optional(), image_tag: z.string().max(128).optional() })
+    .strictObject({
+      image_type: z.string().max(63).optional(),
+      image_url: imageReference.optional(),
+      image_tag: z.string().max(128).optional(),
+    })
     .optional(),
   gpu_spec: z.strictObject({ gpu_type: z.string().max(63).optional(), gpu_count: z.int().min(1).max(64).optional() }).optional(),
   env: envSchema.optional(),

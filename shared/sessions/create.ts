@@ -53,12 +53,7 @@ export function ownerOf(caller: Caller, user: string | undefined): string {
  * Throws `AppError`: `validation_failed`, `unknown_template`, `not_implemented`, `forbidden`, `namespace_taken`, `quota_exceeded`,
  * `idempotency_key_reused`; `cluster_unavailable`, after which nothing is left of the session.
  */
-export async function createSession(
-  deps: Deps,
-  caller: Caller,
-  request: CreateSessionRequest,
-  options: CreateOptions,
-): Promise<Created> {
+export async function createSession(deps: Deps, caller: Caller, request: CreateSessionRequest, options: CreateOptions): Promise<Created> {
   const user = ownerOf(caller, request.user);
   const resolved = resolveSession(request);
   const session = newSession(deps, caller, user, request, resolved);
@@ -70,13 +65,7 @@ export async function createSession(
   return { session: ready, replayed: admitted.replayed };
 }
 
-function newSession(
-  deps: Deps,
-  caller: Caller,
-  user: string,
-  request: CreateSessionRequest,
-  resolved: ResolvedSession,
-): SessionDocument {
+function newSession(deps: Deps, caller: Caller, user: string, request: CreateSessionRequest, resolved: ResolvedSession): SessionDocument {
   const now = deps.clock.now();
   const id = deps.newId();
   const namespace = request.namespace ?? ownNamespace(user);

@@ -23,16 +23,14 @@ const LARGEST_EVENTS = 200;
 
 /** Kubernetes forgets events after an hour, and all of them with the namespace; Berth's own stay with the session. */
 export async function sessionEvents(deps: Deps, session: SessionDocument): Promise<readonly SessionEventEntry[]> {
-  const own = session.history.map(
-    (entry): SessionEventEntry => ({
-      at: entry.at,
-      source: 'berth',
-      type: entry.type === 'failed' ? 'warning' : 'normal',
-      reason: entry.type,
-      message: entry.message,
-      count: 1,
-    }),
-  );
+  const own = session.history.map((entry): SessionEventEntry => ({
+    at: entry.at,
+    source: 'berth',
+    type: entry.type === 'failed' ? 'warning' : 'normal',
+    reason: entry.type,
+    message: entry.message,
+    count: 1,
+  }));
   const events = session.status === 'terminated' ? [] : await podEvents(deps, session);
   return [...own, ...events].toSorted((left, right) => left.at.localeCompare(right.at));
 }

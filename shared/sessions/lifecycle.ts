@@ -130,7 +130,11 @@ function decideRunning(session: SessionDocument, event: SessionEvent, now: Date)
 
 function decideResting(session: SessionDocument, event: SessionEvent, now: Date): Change | undefined | 'refused' {
   if (event.type === 'start') {
-    return { status: 'creating', message: 'The session starts again', fields: { ...restartedPod(session, now), reason: null, pod_losses: [] } };
+    return {
+      status: 'creating',
+      message: 'The session starts again',
+      fields: { ...restartedPod(session, now), reason: null, pod_losses: [] },
+    };
   }
   return event.type === 'stop' && session.status === 'failed' ? 'refused' : undefined;
 }

@@ -92,12 +92,7 @@ async function attempt(deps: Deps, session: SessionDocument, options: ProvisionO
  * Writes the values, where this is the request that has them; elsewhere finds out whether they were written. A dry run of the same
  * `create` tells without the right to read Secrets.
  */
-async function ensureSecret(
-  deps: Deps,
-  { core }: Kubernetes,
-  session: SessionDocument,
-  env: ProvisionOptions['env'],
-): Promise<boolean> {
+async function ensureSecret(deps: Deps, { core }: Kubernetes, session: SessionDocument, env: ProvisionOptions['env']): Promise<boolean> {
   if (session.spec.env_names.length === 0) return true;
   const body = buildEnvSecret(podInput(deps, session), env ?? {});
   try {
@@ -109,12 +104,7 @@ async function ensureSecret(
   }
 }
 
-async function ensurePod(
-  deps: Deps,
-  { core }: Kubernetes,
-  session: SessionDocument,
-  signal: AbortSignal,
-): Promise<V1Pod | undefined> {
+async function ensurePod(deps: Deps, { core }: Kubernetes, session: SessionDocument, signal: AbortSignal): Promise<V1Pod | undefined> {
   const namespace = session.k8s_namespace;
   const body = buildPod(podInput(deps, session));
   try {

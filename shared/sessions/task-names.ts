@@ -21,8 +21,8 @@ export function provisionTaskName(id: string, generation: number, attempt = 0): 
   return prefixed(id, `provision-${id}-g${generation}${suffix}`);
 }
 
-export function expireTaskName(id: string, wakeTime: Date): string {
-  return prefixed(id, `expire-${id}-${Math.floor(wakeTime.getTime() / 1000)}`);
+export function expireTaskName(id: string, wake: Date): string {
+  return prefixed(id, `expire-${id}-${Math.floor(wake.getTime() / 1000)}`);
 }
 
 /** When to look at the session's deadline next: at the deadline, or as far ahead as a task may lie. */

@@ -87,12 +87,12 @@ async function observe(deps: Deps): Promise<Observed> {
   const namespaces = new Map<string, V1Namespace>();
   try {
     const { core } = await deps.kubernetes();
-    for (let next: string | undefined = ''; next !== undefined; ) {
+    for (let next: string | undefined = ''; next !== undefined;) {
       const page = await core.listPodForAllNamespaces({ labelSelector, limit: PAGE, ...(next === '' ? {} : { _continue: next }) });
       for (const pod of page.items) pods.set(sessionIdOf(pod) ?? '', pod);
       next = page.metadata?._continue || undefined;
     }
-    for (let next: string | undefined = ''; next !== undefined; ) {
+    for (let next: string | undefined = ''; next !== undefined;) {
       const page = await core.listNamespace({ labelSelector, limit: PAGE, ...(next === '' ? {} : { _continue: next }) });
       for (const namespace of page.items) namespaces.set(namespace.metadata?.name ?? '', namespace);
       next = page.metadata?._continue || undefined;

@@ -13,7 +13,8 @@ const clusters: readonly (readonly [string, readonly string[]])[] = [
   ['the embedded cluster', []],
   ...(realKubeconfig === undefined ? [] : [['the real cluster', ['--kubeconfig', realKubeconfig]] as const]),
 ];
-if (realKubeconfig === undefined) console.warn('SKIPPED: npm start against a real cluster. Set BERTH_TEST_KUBECONFIG to a kubeconfig to run it.');
+if (realKubeconfig === undefined)
+  console.warn('SKIPPED: npm start against a real cluster. Set BERTH_TEST_KUBECONFIG to a kubeconfig to run it.');
 
 describe.each(clusters)('npm start with %s', (_name, args) => {
   let directory: string;
@@ -44,14 +45,27 @@ describe.each(clusters)('npm start with %s', (_name, args) => {
   });
 
   it('creates a session, runs commands in it, lists it and deletes it', async () => {
-    const created = await berth.call('POST', '/v1/sessions', { name: 'first', labels: { team: 'a' }, workspace_id: 'w 1', env: { GREETING: 'hi' } });
+    const created = await berth.call('POST', '/v1/sessions', {
+      name: 'first',
+      labels: { team: 'a' },
+      workspace_id: 'w 1',
+      env: { GREETING: 'hi' },
+    });
     expect(created.status).toBe(201);
     expect(created.body).toMatchObject({ status: 'running', name: 'first', template: 'python', user: 'local', reason: null });
     const { id } = created.body as { id: string };
     expect(created.headers.get('location')).toBe(`/v1/sessions/${id}`);
 
     const ran = await berth.call('POST', `/v1/sessions/${id}/execute`, { command: 'echo $GREETING $WORKSPACE_ID; echo oops >&2; exit 3' });
-    expect(ran.body).toMatchObject({ success: false, stdout: 'hi w 1\n', stderr: 'oops\n', returncode: 3, end: 'exited', timed_out: false, truncated: false });
+    expect(ran.body).toMatchObject({
+      success: false,
+      stdout: 'hi w 1\n',
+      stderr: 'oops\n',
+      returncode: 3,
+      end: 'exited',
+      timed_out: false,
+      truncated: false,
+    });
     const piped = await berth.call('POST', `/v1/sessions/${id}/execute`, { argv: ['tr', 'a-z', 'A-Z'], stdin: 'grüße', cwd: '/tmp' });
     expect(piped.body).toMatchObject({ success: true, returncode: 0 });
     const python = await berth.call('POST', `/v1/sessions/${id}/execute`, { command: "python3 -c 'print(6*7)'" });
@@ -65,14 +79,19 @@ describe.each(clusters)('npm start with %s', (_name, args) => {
     expect(deleted).toMatchObject({ status: 200, body: { deleted: true, status: 'terminating' } });
     expect((await berth.call('DELETE', `/v1/sessions/${id}`)).status).toBe(200);
     const after = await berth.call('POST', `/v1/sessions/${id}/execute`, { command: 'true' });
-    expect(after).toMatchObject({ status: 409, body: { code: 'invalid_state', session_status: expect.stringMatching(/^terminat/) } });
+    expect(after).toMatchObject({ status: 409, body: { code: 'invalid_state' } });
+    expect(after.body['session_status']).toMatch(/^terminat/);
   });
 
   it('says why a pod cannot start, and frees what was reserved', async () => {
     const created = await berth.call('POST', '/v1/sessions', { image: 'example.invalid/nothing:1' });
-    expect(created).toMatchObject({ status: 201, body: { status: 'failed', reason: expect.stringMatching(/^ErrImagePull: .*example\.invalid\/nothing:1/) } });
+    expect(created).toMatchObject({ status: 201, body: { status: 'failed' } });
+    expect(created.body['reason']).toMatch(/^ErrImagePull: .*example\.invalid\/nothing:1/);
     const { id } = created.body as { id: string };
-    expect(await berth.call('POST', `/v1/sessions/${id}/execute`, { command: 'true' })).toMatchObject({ status: 409, body: { code: 'invalid_state' } });
+    expect(await berth.call('POST', `/v1/sessions/${id}/execute`, { command: 'true' })).toMatchObject({
+      status: 409,
+      body: { code: 'invalid_state' },
+    });
     await berth.call('DELETE', `/v1/sessions/${id}`);
   });
 
@@ -103,7 +122,10 @@ describe.each(clusters)('npm start with %s', (_name, args) => {
     ]);
     expect(first.body['id']).toBe(second.body['id']);
     expect([first.status, second.status]).toEqual([201, 201]);
-    expect(await berth.call('POST', '/v1/sessions', { name: 'two' }, headers)).toMatchObject({ status: 422, body: { code: 'idempotency_key_reused' } });
+    expect(await berth.call('POST', '/v1/sessions', { name: 'two' }, headers)).toMatchObject({
+      status: 422,
+      body: { code: 'idempotency_key_reused' },
+    });
     await berth.call('DELETE', `/v1/sessions/${String(first.body['id'])}`);
   });
 

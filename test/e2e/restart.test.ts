@@ -31,15 +31,19 @@ async function createSession(): Promise<string> {
 }
 
 describe('the service', () => {
-  it('brings running sessions up again with their files after an orderly stop, and leaves no process while it is down', { timeout: 60_000 }, async () => {
-    const id = await createSession();
-    await execute(id, 'echo kept > /workspace/file');
-    expect(await berth.stop()).toBe(0);
-    expect(await processesUsing(directory)).toEqual([]);
-    berth = await startBerth({ directory });
-    await expect.poll(() => execute(id, 'cat /workspace/file'), { timeout: 15_000 }).toMatchObject({ stdout: 'kept\n' });
-    expect((await berth.call('GET', `/v1/sessions/${id}`)).body).toMatchObject({ status: 'running', generation: 1 });
-  });
+  it(
+    'brings running sessions up again with their files after an orderly stop, and leaves no process while it is down',
+    { timeout: 60_000 },
+    async () => {
+      const id = await createSession();
+      await execute(id, 'echo kept > /workspace/file');
+      expect(await berth.stop()).toBe(0);
+      expect(await processesUsing(directory)).toEqual([]);
+      berth = await startBerth({ directory });
+      await expect.poll(() => execute(id, 'cat /workspace/file'), { timeout: 15_000 }).toMatchObject({ stdout: 'kept\n' });
+      expect((await berth.call('GET', `/v1/sessions/${id}`)).body).toMatchObject({ status: 'running', generation: 1 });
+    },
+  );
 
   it('takes over a cluster that outlived it, with the sessions’ processes running on', { timeout: 60_000 }, async () => {
     const id = await createSession();

@@ -51,11 +51,15 @@ export async function disagreements(deps: Deps): Promise<readonly string[]> {
   const held = new Set(users.flatMap((user) => Object.keys(user.holds)));
   const holding = new Set(sessions.filter((session) => holdsResources(session.status)).map((session) => `session-${session.id}`));
   for (const hold of held.symmetricDifference(holding)) differences.push(`${hold} is ${held.has(hold) ? 'held by nothing' : 'not held'}`);
-  const needed = new Set(namespaces.filter((namespace) => Object.keys(namespace.sessions).length > 0).map(({ k8s_namespace: name }) => name));
+  const needed = new Set(
+    namespaces.filter((namespace) => Object.keys(namespace.sessions).length > 0).map(({ k8s_namespace: name }) => name),
+  );
   const present = new Set(namespaceList.items.map((namespace) => namespace.metadata?.name ?? ''));
   for (const session of sessions) {
-    if (session.status === 'running' && !needed.has(session.k8s_namespace)) differences.push(`${session.k8s_namespace} is not recorded as needed`);
+    if (session.status === 'running' && !needed.has(session.k8s_namespace))
+      differences.push(`${session.k8s_namespace} is not recorded as needed`);
   }
-  for (const name of present) if (!namespaces.some((namespace) => namespace.k8s_namespace === name)) differences.push(`the namespace ${name} is unknown`);
+  for (const name of present)
+    if (!namespaces.some((namespace) => namespace.k8s_namespace === name)) differences.push(`the namespace ${name} is unknown`);
   return differences;
 }

@@ -62,7 +62,7 @@ export async function startBerth({ directory, args = [], env = {} }: BerthOption
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const text = await response.text();
-      return { status: response.status, headers: response.headers, body: text === '' ? {} : JSON.parse(text) };
+      return { status: response.status, headers: response.headers, body: (text === '' ? {} : JSON.parse(text)) as Answer['body'] };
     },
     stop: async () => {
       child.kill('SIGINT');

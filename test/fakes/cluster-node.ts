@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
-import type { V1Container, V1Pod, V1PodSpec } from '@kubernetes/client-node';
+import type { V1Container, V1ContainerStatus, V1Pod, V1PodSpec } from '@kubernetes/client-node';
 import { startNode } from '../../dev/cluster/node/index.ts';
 import type { StartedNode } from '../../dev/cluster/node/index.ts';
 import { NODE_NAME, pods } from '../../dev/cluster/node/kinds.ts';
@@ -23,6 +23,17 @@ export function installedRuntimes(): readonly RuntimeName[] {
   const has = (program: string): boolean => spawnSync('/bin/sh', ['-c', `command -v ${program}`]).status === 0;
   const all: readonly RuntimeName[] = ['unshare', 'bwrap', 'plain'];
   return all.filter((name) => name === 'plain' || (process.platform === 'linux' && has(name)));
+}
+
+/** One loud line for each runtime that a suite has to leave out. */
+export function announceMissing(installed: readonly RuntimeName[]): void {
+  for (const name of ['unshare', 'bwrap'] as const) {
+    if (!installed.includes(name)) console.warn(`SKIPPED: ${name} is not installed, so nothing here runs with it`);
+  }
+}
+
+export function firstContainer(pod: V1Pod): V1ContainerStatus | undefined {
+  return pod.status?.containerStatuses?.[0];
 }
 
 export interface TestNode extends StartedNode {

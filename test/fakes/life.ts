@@ -2,6 +2,7 @@
  * One life of Berth's domains in this process: the real store, queue and client, as `npm start` builds them, with a clock that can be
  * ahead and, if wanted, a death.
  */
+import type { Dispatcher } from 'undici';
 import { parseConfig } from '../../shared/config.ts';
 import { createServices } from '../../shared/create-services.ts';
 import type { Deps } from '../../shared/deps.ts';
@@ -20,6 +21,7 @@ export interface LifeOptions {
   readonly kubeconfigFile: string;
   readonly installation: string;
   readonly mortal?: Mortal;
+  readonly interceptors?: readonly Dispatcher.DispatcherComposeInterceptor[];
   /** How far its clock is ahead of the real one: what has to wait its time is due at once. */
   readonly aheadMs?: number;
   readonly env?: Readonly<Record<string, string>>;
@@ -37,8 +39,7 @@ export async function startLife(options: LifeOptions): Promise<Life> {
   const clock = { now: () => new Date(Date.now() + aheadMs) };
   const database = openDatabase(options.databaseFile);
   const store = openSqlite({ database });
-  const lines: string[] = [];
-  const log = createLogger({ level: 'debug', format: 'text', write: (line) => lines.push(line) });
+  const log = createLogger({ level: 'silent', format: 'text' });
   const ready = Promise.withResolvers<Services>();
   const deliver = async (target: string, payload: unknown): Promise<number> => {
     try {
@@ -51,7 +52,7 @@ export async function startLife(options: LifeOptions): Promise<Life> {
   const queue = openLocalQueue({ database, deliver, clock, retry: { minBackoffMs: 20, maxBackoffMs: 500 } });
   const kubernetes = await connectKubernetes(
     { type: 'kubeconfig', file: options.kubeconfigFile },
-    mortal === undefined ? {} : { interceptors: [mortal.interceptor] },
+    { interceptors: [...(mortal === undefined ? [] : [mortal.interceptor]), ...(options.interceptors ?? [])] },
   );
   const deps: Deps = {
     config: parseConfig({ BERTH_NAMESPACE_LINGER_SECONDS: '0', ...options.env }),

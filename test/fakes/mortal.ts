@@ -77,7 +77,7 @@ export class Mortal {
   /** For the transport to Kubernetes: counts what changes the cluster when its answer has come, and lets nothing out after death. */
   readonly interceptor: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) => {
     this.#breathe();
-    const changes = options.method !== 'GET' && !(options.path.includes('dryRun'));
+    const changes = options.method !== 'GET' && !options.path.includes('dryRun');
     return dispatch(options, {
       onRequestStart: (controller, context) => handler.onRequestStart?.(controller, context),
       onResponseStart: (controller, statusCode, headers, statusMessage) => {

@@ -1,22 +1,34 @@
-import { randomBytes, createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { V1PersistentVolumeClaim, V1Pod, V1Secret } from '@kubernetes/client-node';
+import type { V1PersistentVolumeClaim } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { claims, pods, secrets } from '../../dev/cluster/node/kinds.ts';
-import { NodeError } from '../../dev/cluster/port.ts';
-import { countProcesses, installedRuntimes, isReady, keepAlive, namespace, readText, startTestNode } from '../fakes/cluster-node.ts';
+import { claims, pods } from '../../dev/cluster/node/kinds.ts';
+import {
+  announceMissing,
+  countProcesses,
+  firstContainer,
+  installedRuntimes,
+  isReady,
+  keepAlive,
+  namespace,
+  startTestNode,
+} from '../fakes/cluster-node.ts';
 import type { TestNode } from '../fakes/cluster-node.ts';
+import type { Findings } from '../fakes/cluster-node-process.ts';
 
+/** A user that is nobody. */
+const OTHER = 1500;
 const installed = installedRuntimes();
-for (const name of ['unshare', 'bwrap'] as const) {
-  if (!installed.includes(name)) console.warn(`SKIPPED: ${name} is not installed, so the node's tests do not run with it`);
-}
+announceMissing(installed);
+const canBecomeAnother = canRunAsOther();
+if (!canBecomeAnother) console.warn('SKIPPED: the node as an ordinary user; it takes root, setpriv and readable files');
 
 describe.each(installed)('the end of what runs with the runtime %s', (runtime) => {
   let node: TestNode;
   const sandboxed = runtime !== 'plain';
-  const state = (pod: V1Pod) => pod.status?.containerStatuses?.[0];
 
   beforeAll(async () => {
     node = await startTestNode(runtime);
@@ -50,7 +62,7 @@ describe.each(installed)('the end of what runs with the runtime %s', (runtime) =
       { restartPolicy: 'Never' },
       (found) => found.status?.phase === 'Failed',
     );
-    expect(state(pod)?.state?.terminated).toMatchObject({ exitCode: 137, reason: 'OOMKilled' });
+    expect(firstContainer(pod)?.state?.terminated).toMatchObject({ exitCode: 137, reason: 'OOMKilled' });
     await node.remove('memory');
   });
 
@@ -72,7 +84,7 @@ describe.each(installed)('the end of what runs with the runtime %s', (runtime) =
       livenessProbe: { ...probe, initialDelaySeconds: 1 },
     });
     await node.exec('live', ['rm', 'fine']);
-    await node.until('live', (pod) => state(pod)?.restartCount === 1 && isReady(pod));
+    await node.until('live', (pod) => firstContainer(pod)?.restartCount === 1 && isReady(pod));
     expect(node.objects.events).toContainEqual({
       name: 'live',
       type: 'Normal',
@@ -116,14 +128,16 @@ describe.each(installed)('the end of what runs with the runtime %s', (runtime) =
     const gone = await node.run('gone', {});
     const uid = gone.metadata?.uid ?? '';
     await node.node.stop();
-    expect(state(await node.until('again', (pod) => pod.metadata !== undefined))?.state?.terminated).toMatchObject({ exitCode: 143 });
+    expect(firstContainer(await node.until('again', (pod) => pod.metadata !== undefined))?.state?.terminated).toMatchObject({
+      exitCode: 143,
+    });
     node.objects.remove(pods, namespace, 'gone');
     expect(readdirSync(join(node.directory, 'pods'))).toContain(uid);
     await node.restart();
     const after = await node.until('again', isReady);
     expect(after.metadata?.uid).toBe(before.metadata?.uid);
     expect(after.status?.podIP).toBe(before.status?.podIP);
-    expect(state(after)).toMatchObject({ restartCount: 1, lastState: { terminated: { exitCode: 143 } } });
+    expect(firstContainer(after)).toMatchObject({ restartCount: 1, lastState: { terminated: { exitCode: 143 } } });
     expect((await node.exec('again', ['cat', 'file'])).stdout).toBe('kept\n');
     expect(readdirSync(join(node.directory, 'pods'))).not.toContain(uid);
     await node.remove('again');
@@ -150,4 +164,58 @@ describe.each(installed)('the end of what runs with the runtime %s', (runtime) =
     await node.remove('bomb', 0);
     await node.remove('calm', 0);
   });
+
+  test('leaves no process behind when the cluster itself is killed', async () => {
+    await expectNothingLeft(runtime, []);
+  });
+
+  test.runIf(canBecomeAnother)('does the same for an ordinary user, who is uid 1000 in his pods', async () => {
+    const { identity, sandbox } = await expectNothingLeft(runtime, [
+      'setpriv',
+      '--reuid',
+      String(OTHER),
+      '--regid',
+      String(OTHER),
+      '--clear-groups',
+    ]);
+    expect(sandbox).toBe(sandboxed);
+    expect(identity).toBe(`${sandboxed ? 1000 : OTHER}\nwritten\n`);
+  });
 });
+
+/** As root with setpriv, and where another user may read these files at all. */
+function canRunAsOther(): boolean {
+  const attempt = [
+    '--reuid',
+    String(OTHER),
+    '--regid',
+    String(OTHER),
+    '--clear-groups',
+    process.execPath,
+    '-e',
+    `require('node:fs').readFileSync(${JSON.stringify(import.meta.filename)})`,
+  ];
+  return process.getuid?.() === 0 && spawnSync('setpriv', attempt).status === 0;
+}
+
+async function expectNothingLeft(runtime: string, prefix: readonly string[]): Promise<Findings> {
+  const mark = `58${Math.floor(Math.random() * 1e9)}`;
+  const directory = mkdtempSync(join(tmpdir(), 'berth-killed-'));
+  if (prefix.length > 0) chownSync(directory, OTHER, OTHER);
+  const program = join(import.meta.dirname, '../fakes/cluster-node-process.ts');
+  const argv = [...prefix, process.execPath, program, runtime, directory, mark];
+  const child = spawn(argv[0] ?? process.execPath, argv.slice(1), {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: process.env['PATH'], HOME: directory },
+  });
+  try {
+    const [line] = (await once(child.stdout, 'data')) as [Buffer];
+    expect(countProcesses(`sleep ${mark}`)).toBeGreaterThanOrEqual(4);
+    process.kill((JSON.parse(line.toString()) as Findings).pid, 'SIGKILL');
+    await expect.poll(() => countProcesses(mark), { timeout: 5000 }).toBe(0);
+    return JSON.parse(line.toString()) as Findings;
+  } finally {
+    child.kill('SIGKILL');
+    rmSync(directory, { recursive: true, force: true });
+  }
+}

@@ -1,22 +1,17 @@
-import { randomBytes, createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import type { V1PersistentVolumeClaim, V1Pod, V1Secret } from '@kubernetes/client-node';
+import { createHash, randomBytes } from 'node:crypto';
+import type { V1Secret } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { claims, pods, secrets } from '../../dev/cluster/node/kinds.ts';
+import { secrets } from '../../dev/cluster/node/kinds.ts';
 import { NodeError } from '../../dev/cluster/port.ts';
-import { countProcesses, installedRuntimes, isReady, keepAlive, namespace, readText, startTestNode } from '../fakes/cluster-node.ts';
+import { announceMissing, installedRuntimes, namespace, readText, startTestNode } from '../fakes/cluster-node.ts';
 import type { TestNode } from '../fakes/cluster-node.ts';
 
 const installed = installedRuntimes();
-for (const name of ['unshare', 'bwrap'] as const) {
-  if (!installed.includes(name)) console.warn(`SKIPPED: ${name} is not installed, so the node's tests do not run with it`);
-}
+announceMissing(installed);
 
 describe.each(installed)('commands in a container of the runtime %s', (runtime) => {
   let node: TestNode;
   const sandboxed = runtime !== 'plain';
-  const state = (pod: V1Pod) => pod.status?.containerStatuses?.[0];
 
   beforeAll(async () => {
     node = await startTestNode(runtime);
@@ -161,7 +156,7 @@ describe.each(installed)('commands in a container of the runtime %s', (runtime) 
       const options = { command: ['true'], stdin: false, stdout: true, stderr: true, tty: false };
       await expect(node.node.exec(namespace, 'runs', 'other', options)).rejects.toMatchObject({
         code: 500,
-        message: 'container not found ("other")',
+        message: 'Internal error occurred: unable to upgrade connection: container not found ("other")',
       });
       await expect(node.node.exec(namespace, 'none', 'main', options)).rejects.toMatchObject({ code: 404 });
     });
@@ -221,5 +216,4 @@ describe.each(installed)('commands in a container of the runtime %s', (runtime) 
     expect((await node.exec('node', ['node', '-p', 'process.version'])).stdout).toBe(`${process.version}\n`);
     await node.remove('node');
   });
-
 });

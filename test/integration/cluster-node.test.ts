@@ -1,22 +1,17 @@
-import { randomBytes, createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { V1PersistentVolumeClaim, V1Pod, V1Secret } from '@kubernetes/client-node';
+import type { V1Pod, V1Secret } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { claims, pods, secrets } from '../../dev/cluster/node/kinds.ts';
-import { NodeError } from '../../dev/cluster/port.ts';
-import { countProcesses, installedRuntimes, isReady, keepAlive, namespace, readText, startTestNode } from '../fakes/cluster-node.ts';
+import { secrets } from '../../dev/cluster/node/kinds.ts';
+import { announceMissing, firstContainer, installedRuntimes, isReady, namespace, startTestNode } from '../fakes/cluster-node.ts';
 import type { TestNode } from '../fakes/cluster-node.ts';
 
 const installed = installedRuntimes();
-for (const name of ['unshare', 'bwrap'] as const) {
-  if (!installed.includes(name)) console.warn(`SKIPPED: ${name} is not installed, so the node's tests do not run with it`);
-}
+announceMissing(installed);
 
 describe.each(installed)('a node with the runtime %s', (runtime) => {
   let node: TestNode;
   const sandboxed = runtime !== 'plain';
-  const state = (pod: V1Pod) => pod.status?.containerStatuses?.[0];
 
   beforeAll(async () => {
     node = await startTestNode(runtime);
@@ -73,9 +68,9 @@ describe.each(installed)('a node with the runtime %s', (runtime) => {
 
   test('keeps what a container writes, by run', async () => {
     const script = 'echo one; echo two >&2; printf three; [ -e again ] && exec sleep 3600; touch again; exit 7';
-    await node.run('log', { command: ['sh', '-c', script] }, {}, (pod) => isReady(pod) && state(pod)?.restartCount === 1);
+    await node.run('log', { command: ['sh', '-c', script] }, {}, (pod) => isReady(pod) && firstContainer(pod)?.restartCount === 1);
     const follow = node.logs('log', { follow: true });
-    expect(state(await node.until('log', isReady))?.lastState?.terminated).toMatchObject({ exitCode: 7, reason: 'Error' });
+    expect(firstContainer(await node.until('log', isReady))?.lastState?.terminated).toMatchObject({ exitCode: 7, reason: 'Error' });
     expect((await node.logs('log', { previous: true })).split('\n').toSorted()).toEqual(['one', 'three', 'two'].toSorted());
     expect(await node.logs('log', { previous: true, limitBytes: 2 })).toHaveLength(2);
     expect((await node.logs('log', { previous: true, timestamps: true })).split('\n')[0]).toMatch(/^\d{4}-\d\d-\d\dT[\d:]+\.\d{9}Z \w+$/);
@@ -118,10 +113,14 @@ describe.each(installed)('a node with the runtime %s', (runtime) => {
       'crash',
       { command: ['sh', '-c', 'exit 3'] },
       {},
-      (found) => state(found)?.state?.waiting?.reason === 'CrashLoopBackOff',
+      (found) => firstContainer(found)?.state?.waiting?.reason === 'CrashLoopBackOff',
     );
-    expect(state(pod)).toMatchObject({ restartCount: 1, ready: false, lastState: { terminated: { exitCode: 3, reason: 'Error' } } });
-    expect(state(pod)?.state?.waiting?.message).toBe(
+    expect(firstContainer(pod)).toMatchObject({
+      restartCount: 1,
+      ready: false,
+      lastState: { terminated: { exitCode: 3, reason: 'Error' } },
+    });
+    expect(firstContainer(pod)?.state?.waiting?.message).toBe(
       `back-off 10s restarting failed container=main pod=crash_${namespace}(${pod.metadata?.uid})`,
     );
     expect(pod.status?.phase).toBe('Running');
@@ -146,8 +145,8 @@ describe.each(installed)('a node with the runtime %s', (runtime) => {
   });
 
   test('waits with what it cannot start, in the words of a kubelet', async () => {
-    const waits = (reason: string) => (pod: V1Pod) => state(pod)?.state?.waiting?.reason === reason;
-    const message = (pod: V1Pod): string | undefined => state(pod)?.state?.waiting?.message;
+    const waits = (reason: string) => (pod: V1Pod) => firstContainer(pod)?.state?.waiting?.reason === reason;
+    const message = (pod: V1Pod): string | undefined => firstContainer(pod)?.state?.waiting?.message;
     const image = await node.run('image', { image: 'example.com/none:1' }, {}, waits('ErrImagePull'));
     expect(message(image)).toMatch(/^Failed to pull image "example.com\/none:1": rpc error: .*: not found$/);
     await node.until('image', waits('ImagePullBackOff'));
@@ -156,8 +155,8 @@ describe.each(installed)('a node with the runtime %s', (runtime) => {
     expect(message(root)).toBe(
       `container has runAsNonRoot and image will run as root (pod: "root_${namespace}(${root.metadata?.uid})", container: main)`,
     );
-    const command = await node.run('command', { command: ['nope'] }, {}, (pod) => state(pod)?.lastState?.terminated !== undefined);
-    expect(state(command)?.lastState?.terminated).toMatchObject({
+    const command = await node.run('command', { command: ['nope'] }, {}, (pod) => firstContainer(pod)?.lastState?.terminated !== undefined);
+    expect(firstContainer(command)?.lastState?.terminated).toMatchObject({
       exitCode: 128,
       reason: 'StartError',
       message: expect.stringContaining('exec: "nope": executable file not found in $PATH') as string,
@@ -179,10 +178,9 @@ describe.each(installed)('a node with the runtime %s', (runtime) => {
       'mount',
       { volumeMounts: [{ name: 'workspace', mountPath: '/usr/local/x' }], workingDir: '/' },
       {},
-      (found) => state(found)?.state?.waiting?.reason === 'CreateContainerError',
+      (found) => firstContainer(found)?.state?.waiting?.reason === 'CreateContainerError',
     );
-    expect(state(pod)?.state?.waiting?.message).toContain('mountPath "/usr/local/x" lies on /usr');
+    expect(firstContainer(pod)?.state?.waiting?.message).toContain('mountPath "/usr/local/x" lies on /usr');
     await node.remove('mount');
   });
-
 });

@@ -111,7 +111,7 @@ async function chooseFor(sandbox: string, nodeId: string, asRoot: boolean, wante
   const candidates = [
     createBwrapRuntime(common),
     createUnshareRuntime({ ...common, folder: join(sandbox, 'unshare') }),
-    createPlainRuntime({ pipes, nodeId, changeUser: asRoot && reachableByOthers(sandbox), toolFolder }),
+    createPlainRuntime({ pipes, nodeId, changeUser: asRoot && process.platform === 'linux' && reachableByOthers(sandbox), toolFolder }),
   ];
   return chooseRuntime(process.platform === 'linux' ? candidates : candidates.slice(-1), wanted);
 }

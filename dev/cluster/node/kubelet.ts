@@ -57,7 +57,12 @@ export class Kubelet implements Node {
 
   async exec(namespace: string, pod: string, container: string, options: ContainerExecOptions): Promise<ContainerProcess> {
     const running = this.#find(namespace, pod).runner(container)?.running;
-    if (running === undefined) throw new NodeError(500, 'InternalError', `container not found ("${container}")`);
+    if (running === undefined)
+      throw new NodeError(
+        500,
+        'InternalError',
+        `Internal error occurred: unable to upgrade connection: container not found ("${container}")`,
+      );
     return running.exec(options);
   }
 
@@ -92,7 +97,11 @@ export class Kubelet implements Node {
       });
       if (connected) return socket;
     }
-    throw new NodeError(500, 'InternalError', `failed to connect to ${address}:${port} inside pod "${pod}": connection refused`);
+    throw new NodeError(
+      500,
+      'InternalError',
+      `Internal error occurred: failed to connect to ${address}:${port} inside pod "${pod}": connection refused`,
+    );
   }
 
   async stop(): Promise<void> {

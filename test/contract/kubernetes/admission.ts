@@ -11,7 +11,10 @@ import type { Subject } from './suite.ts';
 export function describeAdmission({ rig, shared }: Subject): void {
   // A quota that has just been made is not yet known to admission: for some milliseconds pods pass beyond it, and uncounted.
   const quotaIsKnown = (namespace: string) =>
-    eventually(async () => (await rig().kubernetes.core.readNamespacedResourceQuota({ namespace, name: 'berth' })).status?.hard?.['pods'] !== undefined);
+    eventually(
+      async () =>
+        (await rig().kubernetes.core.readNamespacedResourceQuota({ namespace, name: 'berth' })).status?.hard?.['pods'] !== undefined,
+    );
 
   describe('admission', () => {
     test("admits the pod that Berth builds, without a warning's worth of change", async () => {
@@ -41,20 +44,34 @@ export function describeAdmission({ rig, shared }: Subject): void {
     test('refuses a pod beyond the quota, and says which', async () => {
       const namespace = await rig().tenant(undefined, { sessions: 1, jobs: 0, cpu: 1 });
       const create = (cpu: string) =>
-        rig().create(namespace, rig().podBody(namespace, { nodeSelector: { none: 'none' }, resources: { requests: { cpu, memory: '32Mi' }, limits: { cpu: '4', memory: '64Mi' } } }));
+        rig().create(
+          namespace,
+          rig().podBody(namespace, {
+            nodeSelector: { none: 'none' },
+            resources: { requests: { cpu, memory: '32Mi' }, limits: { cpu: '4', memory: '64Mi' } },
+          }),
+        );
       await quotaIsKnown(namespace);
-      expect((await rig().refusalStatus(create('3')))?.message).toMatch(/exceeded quota: berth, requested: requests\.cpu=3, used: requests\.cpu=0, limited: requests\.cpu=2/);
+      expect((await rig().refusalStatus(create('3')))?.message).toMatch(
+        /exceeded quota: berth, requested: requests\.cpu=3, used: requests\.cpu=0, limited: requests\.cpu=2/,
+      );
       await create('100m');
       await create('100m');
       const status = await rig().refusalStatus(create('100m'));
-      expect(status).toMatchObject({ code: 403, reason: 'Forbidden', message: matching(/exceeded quota: berth, requested: pods=1, used: pods=2, limited: pods=2/) });
+      expect(status).toMatchObject({
+        code: 403,
+        reason: 'Forbidden',
+        message: matching(/exceeded quota: berth, requested: pods=1, used: pods=2, limited: pods=2/),
+      });
     });
 
     test('counts what a quota limits', async () => {
       const namespace = await rig().tenant();
       await quotaIsKnown(namespace);
       await rig().create(namespace, rig().podBody(namespace, { nodeSelector: { none: 'none' } }));
-      await eventually(async () => (await rig().kubernetes.core.readNamespacedResourceQuota({ namespace, name: 'berth' })).status?.used?.['pods'] === '1');
+      await eventually(
+        async () => (await rig().kubernetes.core.readNamespacedResourceQuota({ namespace, name: 'berth' })).status?.used?.['pods'] === '1',
+      );
     });
 
     test('refuses a pod whose service account is not there, in the words that Berth waits on', async () => {

@@ -19,10 +19,21 @@ export function describeExec({ rig, shared, needs }: Subject): void {
   describe('a command', () => {
     const sh = (script: string) => rig().sh(shared().namespace, shared().pod, script);
     const open = (command: string[], options: { stdin?: boolean; tty?: boolean; signal?: AbortSignal } = {}): Promise<ExecStream> =>
-      rig().kubernetes.exec({ namespace: shared().namespace, pod: shared().pod, container: 'session', command, signal: AbortSignal.timeout(20_000), ...options });
+      rig().kubernetes.exec({
+        namespace: shared().namespace,
+        pod: shared().pod,
+        container: 'session',
+        command,
+        signal: AbortSignal.timeout(20_000),
+        ...options,
+      });
 
     test('has its outputs apart and its exit code', async () => {
-      expect(await sh('echo out; echo err >&2; exit 7')).toEqual({ stdout: 'out\n', stderr: 'err\n', exit: { type: 'exited', exitCode: 7 } });
+      expect(await sh('echo out; echo err >&2; exit 7')).toEqual({
+        stdout: 'out\n',
+        stderr: 'err\n',
+        exit: { type: 'exited', exitCode: 7 },
+      });
     });
 
     test.each([
@@ -35,7 +46,12 @@ export function describeExec({ rig, shared, needs }: Subject): void {
 
     test('gets its words as they are, with no shell between', async () => {
       const words = ['a b', '$HOME', '"', "'", '*', 'ä&=?#', '', '\n'];
-      const { stdout } = await rig().run(shared().namespace, shared().pod, ['python3', '-c', 'import sys, json; print(json.dumps(sys.argv[1:]))', ...words]);
+      const { stdout } = await rig().run(shared().namespace, shared().pod, [
+        'python3',
+        '-c',
+        'import sys, json; print(json.dumps(sys.argv[1:]))',
+        ...words,
+      ]);
       expect(JSON.parse(stdout)).toEqual(words);
     });
 
@@ -113,7 +129,9 @@ export function describeExec({ rig, shared, needs }: Subject): void {
       const { namespace } = shared();
       const pod = await rig().create(namespace, rig().podBody(namespace, { image: 'registry.example.com/none:1' }));
       await rig().waitForPod(namespace, pod, (now) => now.status?.containerStatuses?.[0]?.state?.waiting !== undefined);
-      const refused = await rig().run(namespace, pod, ['true']).catch((error: unknown) => error);
+      const refused = await rig()
+        .run(namespace, pod, ['true'])
+        .catch((error: unknown) => error);
       const words = statusOf(refused)?.message ?? JSON.stringify(refused);
       expect(words).toMatch(/container not found \(\\?"session\\?"\)/);
     });
@@ -126,7 +144,10 @@ export function describeExec({ rig, shared, needs }: Subject): void {
     });
 
     test('may have a terminal, of a size that can change', async () => {
-      const stream = await open(['sh', '-c', 'test -t 0 && test -t 1 && echo tty; while :; do stty size; sleep 0.1; done'], { stdin: true, tty: true });
+      const stream = await open(['sh', '-c', 'test -t 0 && test -t 1 && echo tty; while :; do stty size; sleep 0.1; done'], {
+        stdin: true,
+        tty: true,
+      });
       expect(await text(stream.stderr)).toBe('');
       stream.resize(100, 30);
       let said = '';
@@ -159,7 +180,13 @@ export function describeExec({ rig, shared, needs }: Subject): void {
     test('is lost, or known to have ended, when its pod is deleted; it never hangs', async () => {
       const { namespace } = shared();
       const pod = await rig().start(namespace);
-      const stream = await rig().kubernetes.exec({ namespace, pod, container: 'session', command: ['sh', '-c', 'echo on; sleep 300'], signal: AbortSignal.timeout(20_000) });
+      const stream = await rig().kubernetes.exec({
+        namespace,
+        pod,
+        container: 'session',
+        command: ['sh', '-c', 'echo on; sleep 300'],
+        signal: AbortSignal.timeout(20_000),
+      });
       await once(stream.stdout, 'data');
       await rig().kubernetes.core.deleteNamespacedPod({ namespace, name: pod, gracePeriodSeconds: 1 });
       stream.stdout.resume();

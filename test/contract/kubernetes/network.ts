@@ -23,7 +23,11 @@ export function describeNetwork({ rig, needs }: Subject): void {
       needs(context, 'networkPolicy');
       const [mine, theirs, listeners] = await Promise.all([rig().tenant(), rig().tenant(), startListeners(rig())]);
       const serve = ['python3', '-m', 'http.server', '8080'];
-      const [pod, neighbour, open] = await Promise.all([rig().start(mine), rig().start(theirs, { command: serve }), rig().start(mine, { egress: 'open' })]);
+      const [pod, neighbour, open] = await Promise.all([
+        rig().start(mine),
+        rig().start(theirs, { command: serve }),
+        rig().start(mine, { egress: 'open' }),
+      ]);
       const { hostIP = '' } = (await rig().kubernetes.core.readNamespacedPod({ namespace: mine, name: pod })).status ?? {};
       const targets: Record<string, [string, number]> = {
         "another tenant's pod": [await addressOf(rig(), theirs, neighbour), 8080],
@@ -34,7 +38,11 @@ export function describeNetwork({ rig, needs }: Subject): void {
         'an address denied by configuration': [DENIED, 443],
         'a port of the internet that is not the web': [INTERNET, 8081],
       };
-      const allowed: Record<string, [string, number]> = { 'the web': [INTERNET, 443], 'the plain web': [INTERNET, 80], "the node's DNS": [METADATA, 53] };
+      const allowed: Record<string, [string, number]> = {
+        'the web': [INTERNET, 443],
+        'the plain web': [INTERNET, 80],
+        "the node's DNS": [METADATA, 53],
+      };
       const all = { ...targets, ...allowed };
 
       await eventually(async () => (await reachable(rig(), mine, pod, all)).length === Object.keys(all).length, 20_000);
@@ -51,7 +59,8 @@ export function describeNetwork({ rig, needs }: Subject): void {
     test("lets nothing into a session's pod but the control plane, at the helper's port", async (context) => {
       needs(context, 'networkPolicy');
       const namespace = await rig().tenant();
-      const serve = 'import http.server as h, threading as t\nfor p in (7171, 8080): t.Thread(target=h.HTTPServer(("", p), h.SimpleHTTPRequestHandler).serve_forever).start()';
+      const serve =
+        'import http.server as h, threading as t\nfor p in (7171, 8080): t.Thread(target=h.HTTPServer(("", p), h.SimpleHTTPRequestHandler).serve_forever).start()';
       const pod = await rig().start(namespace, { command: ['python3', '-c', serve] });
       const address = await addressOf(rig(), namespace, pod);
       const source = await eventuallyConnected(address, 8080);
@@ -93,14 +102,30 @@ async function startListeners(rig: Rig): Promise<{ namespace: string; pod: strin
   const namespace = await rig.bareNamespace();
   const own = [`${METADATA}/32`, `${INTERNET}/32`, `${DENIED}/32`];
   const each = (verb: string): string => own.map((address) => `ip addr ${verb} ${address} dev lo`).join('; ');
-  const listen = [`${METADATA}:80`, `${METADATA}:988`, `${METADATA}:53`, `${INTERNET}:80`, `${INTERNET}:443`, `${INTERNET}:8081`, `${DENIED}:443`];
+  const listen = [
+    `${METADATA}:80`,
+    `${METADATA}:988`,
+    `${METADATA}:53`,
+    `${INTERNET}:80`,
+    `${INTERNET}:443`,
+    `${INTERNET}:8081`,
+    `${DENIED}:443`,
+  ];
   const script = `${each('add')}; trap '${each('del')}; exit 0' TERM; ${listen.map((address) => `httpd -f -p ${address} &`).join(' ')} wait`;
   const body: V1Pod = {
     metadata: { name: 'listeners', namespace },
     spec: {
       hostNetwork: true,
       terminationGracePeriodSeconds: 5,
-      containers: [{ name: 'session', image: 'busybox:1.36', imagePullPolicy: 'IfNotPresent', command: ['sh', '-c', script], securityContext: { privileged: true, runAsUser: 0 } }],
+      containers: [
+        {
+          name: 'session',
+          image: 'busybox:1.36',
+          imagePullPolicy: 'IfNotPresent',
+          command: ['sh', '-c', script],
+          securityContext: { privileged: true, runAsUser: 0 },
+        },
+      ],
     },
   };
   const pod = await rig.create(namespace, body);

@@ -30,11 +30,17 @@ export function describePodFailures({ rig, shared, needs }: Subject): void {
     });
 
     test('for an image name that is none says so', async () => {
-      expect(await outcome({ image: 'Not//Valid' })).toMatchObject({ reason: 'InvalidImageName', message: containing('"Not//Valid" is not a valid name of an image') });
+      expect(await outcome({ image: 'Not//Valid' })).toMatchObject({
+        reason: 'InvalidImageName',
+        message: containing('"Not//Valid" is not a valid name of an image'),
+      });
     });
 
     test('for want of a node says what was missing', async () => {
-      expect(await outcome({ nodeSelector: { 'berth.dev/none': 'x' } })).toMatchObject({ reason: 'Unschedulable', message: matching(/No node has room for the pod: 0\/\d+ nodes are available/) });
+      expect(await outcome({ nodeSelector: { 'berth.dev/none': 'x' } })).toMatchObject({
+        reason: 'Unschedulable',
+        message: matching(/No node has room for the pod: 0\/\d+ nodes are available/),
+      });
     });
 
     test('for more than any node has says so, too', async () => {
@@ -43,7 +49,10 @@ export function describePodFailures({ rig, shared, needs }: Subject): void {
     });
 
     test('because its command keeps ending says how', async () => {
-      expect(await outcome({ command: ['sh', '-c', 'exit 3'] })).toMatchObject({ reason: 'CrashLoopBackOff', message: containing('exit code 3') });
+      expect(await outcome({ command: ['sh', '-c', 'exit 3'] })).toMatchObject({
+        reason: 'CrashLoopBackOff',
+        message: containing('exit code 3'),
+      });
     });
 
     test('because its command does not exist says so', async () => {
@@ -54,18 +63,27 @@ export function describePodFailures({ rig, shared, needs }: Subject): void {
     });
 
     test('because a Secret is not there says which', async () => {
-      expect(await outcome({ envNames: ['A'], sessionId: 'nosecret' })).toMatchObject({ reason: 'CreateContainerConfigError', message: containing('secret "berth-nosecret" not found') });
+      expect(await outcome({ envNames: ['A'], sessionId: 'nosecret' })).toMatchObject({
+        reason: 'CreateContainerConfigError',
+        message: containing('secret "berth-nosecret" not found'),
+      });
     });
 
     test('because its time is over says so', async () => {
-      expect(await outcome({ activeDeadlineSeconds: 1 })).toMatchObject({ reason: 'DeadlineExceeded', message: containing('The pod has reached its longest life') });
+      expect(await outcome({ activeDeadlineSeconds: 1 })).toMatchObject({
+        reason: 'DeadlineExceeded',
+        message: containing('The pod has reached its longest life'),
+      });
     });
 
     test('by using more memory than it may says so', async (context) => {
       needs(context, 'memoryLimit');
       const { namespace } = shared();
       const resources = { requests: { cpu: '10m', memory: '32Mi' }, limits: { cpu: '1', memory: '64Mi' } };
-      const pod = await rig().create(namespace, rig().podBody(namespace, { resources, command: ['python3', '-c', 'b = bytearray(512 * 1024 * 1024)'] }));
+      const pod = await rig().create(
+        namespace,
+        rig().podBody(namespace, { resources, command: ['python3', '-c', 'b = bytearray(512 * 1024 * 1024)'] }),
+      );
       const killed = await rig().waitForPod(namespace, pod, ({ status }) => {
         const { state, lastState } = status?.containerStatuses?.[0] ?? {};
         return (state?.terminated ?? lastState?.terminated) !== undefined;

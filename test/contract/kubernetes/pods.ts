@@ -25,7 +25,12 @@ export function describePods({ rig, shared, needs }: Subject): void {
         restartCount: 0,
       });
       expect(read.status).toMatchObject({ phase: 'Running', qosClass: 'Burstable' });
-      expect(read.status?.containerStatuses?.[0]).toMatchObject({ name: 'session', ready: true, started: true, state: { running: { startedAt: aDate } } });
+      expect(read.status?.containerStatuses?.[0]).toMatchObject({
+        name: 'session',
+        ready: true,
+        started: true,
+        state: { running: { startedAt: aDate } },
+      });
     });
 
     test('of the same name is refused', async () => {
@@ -38,13 +43,18 @@ export function describePods({ rig, shared, needs }: Subject): void {
       const { core } = rig().kubernetes;
       const { pod } = shared();
       const labelSelector = `berth.dev/installation=${rig().installation},berth.dev/session=${pod.replace('berth-', '')}`;
-      const names = async (fieldSelector: string) => (await core.listPodForAllNamespaces({ labelSelector, fieldSelector })).items.map(({ metadata }) => metadata?.name);
+      const names = async (fieldSelector: string) =>
+        (await core.listPodForAllNamespaces({ labelSelector, fieldSelector })).items.map(({ metadata }) => metadata?.name);
       expect(await names('status.phase=Running')).toEqual([pod]);
       expect(await names('status.phase!=Running')).toEqual([]);
     });
 
     test('runs as user 1000 and nobody else, with nothing to escalate by', async () => {
-      const { stdout } = await rig().sh(shared().namespace, shared().pod, 'id -u; id -g; grep -E "NoNewPrivs|CapEff|CapBnd" /proc/self/status | tr -d "\\t"');
+      const { stdout } = await rig().sh(
+        shared().namespace,
+        shared().pod,
+        'id -u; id -g; grep -E "NoNewPrivs|CapEff|CapBnd" /proc/self/status | tr -d "\\t"',
+      );
       expect(stdout.split('\n').slice(0, 2)).toEqual(['1000', '1000']);
       expect(stdout).toContain('NoNewPrivs:1');
       expect(stdout).toContain('CapEff:0000000000000000');
@@ -58,7 +68,11 @@ export function describePods({ rig, shared, needs }: Subject): void {
 
     test('sees no processes but its own', async (context) => {
       needs(context, 'pidNamespace');
-      const { stdout } = await rig().sh(shared().namespace, shared().pod, 'for p in /proc/[0-9]*; do tr "\\0" " " < $p/cmdline; echo; done 2>/dev/null; true');
+      const { stdout } = await rig().sh(
+        shared().namespace,
+        shared().pod,
+        'for p in /proc/[0-9]*; do tr "\\0" " " < $p/cmdline; echo; done 2>/dev/null; true',
+      );
       expect(stdout).toContain('trap');
       expect(stdout).not.toMatch(/kubelet|containerd|vitest|node /);
     });
@@ -66,7 +80,11 @@ export function describePods({ rig, shared, needs }: Subject): void {
     test('has a workspace of its own that is its home, and a /tmp, both writable; the rest of the system is not its to change', async (context) => {
       needs(context, 'sandbox');
       const { namespace, pod } = shared();
-      const { stdout, exit } = await rig().sh(namespace, pod, 'pwd; echo $HOME; echo 1 > file && echo 2 > /tmp/file && cat /workspace/file /tmp/file; touch /etc/x 2>/dev/null || echo denied');
+      const { stdout, exit } = await rig().sh(
+        namespace,
+        pod,
+        'pwd; echo $HOME; echo 1 > file && echo 2 > /tmp/file && cat /workspace/file /tmp/file; touch /etc/x 2>/dev/null || echo denied',
+      );
       expect([stdout, exit]).toEqual(['/workspace\n/workspace\n1\n2\ndenied\n', { type: 'exited', exitCode: 0 }]);
       const other = await rig().start(namespace);
       expect((await rig().sh(namespace, other, 'ls -A /tmp /workspace')).stdout).toBe('/tmp:\n\n/workspace:\n');
@@ -77,7 +95,10 @@ export function describePods({ rig, shared, needs }: Subject): void {
       const sessionId = newId();
       const env = { TOKEN: 'a $(HOME) $$ b\n"c"', HOME: '/elsewhere', EMPTY: '' };
       const input: Partial<PodInput> = { sessionId, user: 'ali$(ce)@$$', workspaceId: 'w 1', envNames: Object.keys(env) };
-      await rig().kubernetes.core.createNamespacedSecret({ namespace, body: buildEnvSecret({ ...secretInput, sessionId, kubernetesNamespace: namespace, installation: rig().installation }, env) });
+      await rig().kubernetes.core.createNamespacedSecret({
+        namespace,
+        body: buildEnvSecret({ ...secretInput, sessionId, kubernetesNamespace: namespace, installation: rig().installation }, env),
+      });
       const pod = await rig().start(namespace, input);
       const { stdout } = await rig().run(namespace, pod, ['python3', '-c', 'import os, json; print(json.dumps(dict(os.environ)))']);
       expect(JSON.parse(stdout)).toMatchObject({
@@ -95,18 +116,29 @@ export function describePods({ rig, shared, needs }: Subject): void {
 
     test('logs what its own command prints, the end of it or the beginning, also while it runs', async () => {
       const { namespace } = shared();
-      const pod = await rig().start(namespace, { command: ['sh', '-c', 'for i in 1 2 3; do echo line $i; done; echo err >&2; trap "exit 143" TERM; while :; do sleep 60 & wait $!; done'] });
-      const log = (options: object = {}) => rig().kubernetes.core.readNamespacedPodLog({ namespace, name: pod, container: 'session', ...options });
+      const pod = await rig().start(namespace, {
+        command: [
+          'sh',
+          '-c',
+          'for i in 1 2 3; do echo line $i; done; echo err >&2; trap "exit 143" TERM; while :; do sleep 60 & wait $!; done',
+        ],
+      });
+      const log = (options: object = {}) =>
+        rig().kubernetes.core.readNamespacedPodLog({ namespace, name: pod, container: 'session', ...options });
       await eventually(async () => (await log()).split('\n').length === 5);
       expect((await log()).split('\n').toSorted()).toEqual(['', 'err', 'line 1', 'line 2', 'line 3']);
       expect((await log({ tailLines: 1 })).split('\n')).toHaveLength(2);
       expect(await log({ limitBytes: 6 })).toHaveLength(6);
-      expect(await rig().refusalStatus(log({ previous: true }))).toMatchObject({ code: 400, message: containing('previous terminated container') });
+      expect(await rig().refusalStatus(log({ previous: true }))).toMatchObject({
+        code: 400,
+        message: containing('previous terminated container'),
+      });
     });
 
     test('leaves events that tell what was done for it', async () => {
       const { namespace, pod } = shared();
-      const list = () => rig().kubernetes.core.listNamespacedEvent({ namespace, fieldSelector: `involvedObject.kind=Pod,involvedObject.name=${pod}` });
+      const list = () =>
+        rig().kubernetes.core.listNamespacedEvent({ namespace, fieldSelector: `involvedObject.kind=Pod,involvedObject.name=${pod}` });
       await eventually(async () => (await list()).items.some(({ reason }) => reason === 'Started'));
       const { items } = await list();
       expect(items.map(({ reason }) => reason)).toEqual(expect.arrayContaining(['Scheduled', 'Pulled', 'Created', 'Started']));
@@ -119,7 +151,11 @@ export function describePods({ rig, shared, needs }: Subject): void {
       const before = await rig().kubernetes.core.readNamespacedPod({ namespace, name: pod });
       await rig().sh(namespace, pod, 'echo kept > "$HOME/file"');
       await rig().sh(namespace, pod, 'kill -TERM 1');
-      const after = await rig().waitForPod(namespace, pod, (now) => isReady(now) && (now.status?.containerStatuses?.[0]?.restartCount ?? 0) > 0);
+      const after = await rig().waitForPod(
+        namespace,
+        pod,
+        (now) => isReady(now) && (now.status?.containerStatuses?.[0]?.restartCount ?? 0) > 0,
+      );
       expect(after.metadata?.uid).toBe(before.metadata?.uid);
       expect(after.status?.containerStatuses?.[0]?.lastState?.terminated).toMatchObject({ exitCode: 143 });
       expect((await rig().sh(namespace, pod, 'cat "$HOME/file"')).stdout).toBe('kept\n');
@@ -145,7 +181,11 @@ export function describePods({ rig, shared, needs }: Subject): void {
     test('is spared by a delete for another uid', async () => {
       const { namespace, pod } = shared();
       const uid = '00000000-0000-0000-0000-000000000000';
-      expect(isConflict(await rig().refusal(rig().kubernetes.core.deleteNamespacedPod({ namespace, name: pod, body: { preconditions: { uid } } })))).toBe(true);
+      expect(
+        isConflict(
+          await rig().refusal(rig().kubernetes.core.deleteNamespacedPod({ namespace, name: pod, body: { preconditions: { uid } } })),
+        ),
+      ).toBe(true);
     });
   });
 }

@@ -20,7 +20,10 @@ async function connectReal(kubeconfig: string): Promise<Cluster> {
   const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
   const name = 'things.contract.berth.dev';
   const call = (method: string, path: string, body?: object) =>
-    transport.fetch({ method, path, headers: { 'content-type': 'application/json' }, ...(body !== undefined && { body: JSON.stringify(body) }) }, 10_000);
+    transport.fetch(
+      { method, path, headers: { 'content-type': 'application/json' }, ...(body !== undefined && { body: JSON.stringify(body) }) },
+      10_000,
+    );
   return {
     access,
     capabilities: { sandbox: true, pidNamespace: true, networkPolicy: true, memoryLimit: true, registry: true },

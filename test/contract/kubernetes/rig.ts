@@ -76,7 +76,11 @@ export class Rig {
     return name;
   }
 
-  namespaceObjects(name: string, network: NamespaceInput['network'] = { deniedCidrs: [] }, entitlements: Partial<NamespaceInput['entitlements']> = {}) {
+  namespaceObjects(
+    name: string,
+    network: NamespaceInput['network'] = { deniedCidrs: [] },
+    entitlements: Partial<NamespaceInput['entitlements']> = {},
+  ) {
     return buildNamespaceObjects({
       installation: this.installation,
       kubernetesNamespace: name,
@@ -134,7 +138,11 @@ export class Rig {
   /** Watches the pod until the condition holds; names its last status where it does not within 30 s. */
   async waitForPod(namespace: string, name: string, condition: (pod: V1Pod) => boolean): Promise<V1Pod> {
     let last: V1Pod | undefined;
-    const watch: WatchOptions = { path: `/api/v1/namespaces/${namespace}/pods`, fieldSelector: `metadata.name=${name}`, signal: AbortSignal.timeout(WAIT_MS) };
+    const watch: WatchOptions = {
+      path: `/api/v1/namespaces/${namespace}/pods`,
+      fieldSelector: `metadata.name=${name}`,
+      signal: AbortSignal.timeout(WAIT_MS),
+    };
     for await (const event of this.kubernetes.watch<V1Pod>(watch)) {
       if (event.type === 'BOOKMARK' || event.type === 'RESTARTED') continue;
       last = event.object;
@@ -150,7 +158,15 @@ export class Rig {
 
   async run(namespace: string, pod: string, command: string[], { input, ...options }: RunOptions = {}): Promise<RunResult> {
     const signal = AbortSignal.timeout(WAIT_MS);
-    const stream = await this.kubernetes.exec({ namespace, pod, container: containerName, command, signal, stdin: input !== undefined, ...options });
+    const stream = await this.kubernetes.exec({
+      namespace,
+      pod,
+      container: containerName,
+      command,
+      signal,
+      stdin: input !== undefined,
+      ...options,
+    });
     if (input !== undefined) stream.stdin.end(input);
     const [stdout, stderr, exit] = await Promise.all([text(stream.stdout), text(stream.stderr), stream.exit]);
     return { stdout, stderr, exit };
@@ -176,9 +192,11 @@ export class Rig {
 
   async cleanUp(): Promise<void> {
     for (const name of this.#namespaces) {
-      await this.kubernetes.core.deleteNamespace({ name, gracePeriodSeconds: 0 }, callOptions({ signal: AbortSignal.timeout(WAIT_MS) })).catch((error: unknown) => {
-        if (!isNotFound(error) && statusOf(error)?.code !== 409) throw error;
-      });
+      await this.kubernetes.core
+        .deleteNamespace({ name, gracePeriodSeconds: 0 }, callOptions({ signal: AbortSignal.timeout(WAIT_MS) }))
+        .catch((error: unknown) => {
+          if (!isNotFound(error) && statusOf(error)?.code !== 409) throw error;
+        });
     }
   }
 }

@@ -14,7 +14,8 @@ export function describeStorage({ rig, shared }: Subject): void {
       const body = rig().podBody(namespace);
       if (body.spec !== undefined) {
         body.spec.volumes = [...(body.spec.volumes ?? []), { name: 'data', persistentVolumeClaim: { claimName: 'data' } }];
-        for (const container of body.spec.containers) container.volumeMounts = [...(container.volumeMounts ?? []), { name: 'data', mountPath: '/workspace/data' }];
+        for (const container of body.spec.containers)
+          container.volumeMounts = [...(container.volumeMounts ?? []), { name: 'data', mountPath: '/workspace/data' }];
       }
       return body;
     };
@@ -22,7 +23,10 @@ export function describeStorage({ rig, shared }: Subject): void {
     test('waits for its first pod, then is bound, and keeps its files for the next pod', async () => {
       const { core } = rig().kubernetes;
       const { namespace } = shared();
-      const body = { metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'standard-rwo', resources: { requests: { storage: '1Gi' } } } };
+      const body = {
+        metadata: { name: 'data' },
+        spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'standard-rwo', resources: { requests: { storage: '1Gi' } } },
+      };
       await core.createNamespacedPersistentVolumeClaim({ namespace, body });
       const phase = async () => (await core.readNamespacedPersistentVolumeClaim({ namespace, name: 'data' })).status?.phase;
       expect(await phase()).toBe('Pending');
@@ -39,9 +43,13 @@ export function describeStorage({ rig, shared }: Subject): void {
       expect((await rig().sh(namespace, second, 'cat "$HOME/data/file"')).stdout).toBe('kept\n');
 
       await core.deleteNamespacedPersistentVolumeClaim({ namespace, name: 'data' });
-      expect((await core.readNamespacedPersistentVolumeClaim({ namespace, name: 'data' })).metadata?.deletionTimestamp).toBeInstanceOf(Date);
+      expect((await core.readNamespacedPersistentVolumeClaim({ namespace, name: 'data' })).metadata?.deletionTimestamp).toBeInstanceOf(
+        Date,
+      );
       await core.deleteNamespacedPod({ namespace, name: second });
-      await eventually(async () => (await rig().refusalStatus(core.readNamespacedPersistentVolumeClaim({ namespace, name: 'data' })))?.code === 404);
+      await eventually(
+        async () => (await rig().refusalStatus(core.readNamespacedPersistentVolumeClaim({ namespace, name: 'data' })))?.code === 404,
+      );
     });
   });
 }

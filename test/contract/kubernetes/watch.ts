@@ -14,7 +14,11 @@ import type { Subject } from './suite.ts';
 
 type Condition = (event: WatchEvent<V1Secret>) => boolean;
 
-async function until(events: AsyncIterable<WatchEvent<V1Secret>>, condition: Condition, also?: (event: WatchEvent<V1Secret>) => Promise<unknown>): Promise<string[]> {
+async function until(
+  events: AsyncIterable<WatchEvent<V1Secret>>,
+  condition: Condition,
+  also?: (event: WatchEvent<V1Secret>) => Promise<unknown>,
+): Promise<string[]> {
   const said: string[] = [];
   for await (const event of events) {
     said.push(event.type === 'BOOKMARK' || event.type === 'RESTARTED' ? event.type : `${event.type} ${event.object.metadata?.name ?? ''}`);
@@ -27,7 +31,11 @@ async function until(events: AsyncIterable<WatchEvent<V1Secret>>, condition: Con
 export function describeWatch({ rig, cluster }: Subject): void {
   describe.concurrent('a watch', () => {
     const watch = (namespace: string, options: Partial<WatchOptions> = {}) =>
-      rig().kubernetes.watch<V1Secret>({ path: `/api/v1/namespaces/${namespace}/secrets`, signal: AbortSignal.timeout(15_000), ...options });
+      rig().kubernetes.watch<V1Secret>({
+        path: `/api/v1/namespaces/${namespace}/secrets`,
+        signal: AbortSignal.timeout(15_000),
+        ...options,
+      });
     const create = (namespace: string, name: string, labels: Record<string, string> = {}) =>
       rig().kubernetes.core.createNamespacedSecret({ namespace, body: { metadata: { name, labels } } });
 
@@ -39,7 +47,11 @@ export function describeWatch({ rig, cluster }: Subject): void {
         watch(namespace),
         ({ type }) => type === 'DELETED',
         async ({ type }) => {
-          if (type === 'BOOKMARK') await core.patchNamespacedSecret({ namespace, name: 'a', body: { metadata: { labels: { x: 'y' } } } }, callOptions({ patch: 'merge' }));
+          if (type === 'BOOKMARK')
+            await core.patchNamespacedSecret(
+              { namespace, name: 'a', body: { metadata: { labels: { x: 'y' } } } },
+              callOptions({ patch: 'merge' }),
+            );
           if (type === 'MODIFIED') await core.deleteNamespacedSecret({ namespace, name: 'a' });
         },
       );
@@ -61,15 +73,27 @@ export function describeWatch({ rig, cluster }: Subject): void {
       const namespace = await rig().bareNamespace();
       await create(namespace, 'other');
       await create(namespace, 'a', { team: 'x' });
-      const relabel = () => core.patchNamespacedSecret({ namespace, name: 'a', body: { metadata: { labels: { team: 'y' } } } }, callOptions({ patch: 'merge' }));
-      const said = await until(watch(namespace, { labelSelector: 'team=x' }), ({ type }) => type === 'DELETED', ({ type }) => (type === 'BOOKMARK' ? relabel() : Promise.resolve()));
+      const relabel = () =>
+        core.patchNamespacedSecret(
+          { namespace, name: 'a', body: { metadata: { labels: { team: 'y' } } } },
+          callOptions({ patch: 'merge' }),
+        );
+      const said = await until(
+        watch(namespace, { labelSelector: 'team=x' }),
+        ({ type }) => type === 'DELETED',
+        ({ type }) => (type === 'BOOKMARK' ? relabel() : Promise.resolve()),
+      );
       expect(said).toEqual(['ADDED a', 'BOOKMARK', 'DELETED a']);
     });
 
     test('by name tells of one object only', async () => {
       const namespace = await rig().bareNamespace();
       await create(namespace, 'a');
-      const said = await until(watch(namespace, { fieldSelector: 'metadata.name=b' }), ({ type }) => type === 'ADDED', ({ type }) => (type === 'BOOKMARK' ? create(namespace, 'b') : Promise.resolve()));
+      const said = await until(
+        watch(namespace, { fieldSelector: 'metadata.name=b' }),
+        ({ type }) => type === 'ADDED',
+        ({ type }) => (type === 'BOOKMARK' ? create(namespace, 'b') : Promise.resolve()),
+      );
       expect(said).toEqual(['BOOKMARK', 'ADDED b']);
     });
 
@@ -78,12 +102,20 @@ export function describeWatch({ rig, cluster }: Subject): void {
       const { metadata } = await create(namespace, 'a');
       const transport = createTransport(await openAccess(cluster().access));
       const short = { serverTimeoutSeconds: 3, silenceMs: 10_000, firstBackoffMs: 10, longestBackoffMs: 100 };
-      const options = { path: `/api/v1/namespaces/${namespace}/secrets`, resourceVersion: metadata?.resourceVersion ?? '', signal: AbortSignal.timeout(15_000) };
+      const options = {
+        path: `/api/v1/namespaces/${namespace}/secrets`,
+        resourceVersion: metadata?.resourceVersion ?? '',
+        signal: AbortSignal.timeout(15_000),
+      };
       let bookmarks = 0;
-      const said = await until(watchCollection<V1Secret>(transport, options, short), ({ type }) => type === 'ADDED', async ({ type }) => {
-        bookmarks += type === 'BOOKMARK' ? 1 : 0;
-        if (bookmarks === 2) await create(namespace, 'b');
-      });
+      const said = await until(
+        watchCollection<V1Secret>(transport, options, short),
+        ({ type }) => type === 'ADDED',
+        async ({ type }) => {
+          bookmarks += type === 'BOOKMARK' ? 1 : 0;
+          if (bookmarks === 2) await create(namespace, 'b');
+        },
+      );
       await transport.close();
       expect(said).toContain('ADDED b');
       expect(said).not.toContain('ADDED a');

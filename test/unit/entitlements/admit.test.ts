@@ -25,11 +25,19 @@ describe('admit', () => {
 
   it('counts cores and memory by their requests', () => {
     const large: Hold = { sessions: 1, cpu: 2, memory_gb: 4 };
-    expect(admit(normal, usageOf(holds(2, large)), { hold: small, ttlMinutes: 60 })).toMatchObject({ limit: 'cpu', used: 4, requested: 0.25 });
+    expect(admit(normal, usageOf(holds(2, large)), { hold: small, ttlMinutes: 60 })).toMatchObject({
+      limit: 'cpu',
+      used: 4,
+      requested: 0.25,
+    });
   });
 
   it('refuses a life beyond the longest', () => {
-    expect(admit(normal, usageOf({}), { hold: small, ttlMinutes: 1441 })).toMatchObject({ limit: 'ttl_minutes', allowed: 1440, requested: 1441 });
+    expect(admit(normal, usageOf({}), { hold: small, ttlMinutes: 1441 })).toMatchObject({
+      limit: 'ttl_minutes',
+      allowed: 1440,
+      requested: 1441,
+    });
   });
 
   it('lets a user who holds more than they may keep it, and get nothing new of it', () => {
@@ -39,7 +47,9 @@ describe('admit', () => {
   });
 
   it('puts the user’s own limits over those of the type', () => {
-    expect(admit(entitlementsOf('normal', { sessions: 1 }), usageOf(holds(1)), { hold: small, ttlMinutes: 1 })).toMatchObject({ allowed: 1 });
+    expect(admit(entitlementsOf('normal', { sessions: 1 }), usageOf(holds(1)), { hold: small, ttlMinutes: 1 })).toMatchObject({
+      allowed: 1,
+    });
   });
 
   it('never admits beyond a limit, whatever is asked for in whatever order', () => {

@@ -46,7 +46,10 @@ describe('a kubeconfig', () => {
 
   test('may name its certificates by files beside it', async () => {
     await write('ca.pem', 'ca');
-    const endpoint = await openAccess({ type: 'kubeconfig', file: await kubeconfig({}, { server: 'https://x', 'certificate-authority': 'ca.pem' }) });
+    const endpoint = await openAccess({
+      type: 'kubeconfig',
+      file: await kubeconfig({}, { server: 'https://x', 'certificate-authority': 'ca.pem' }),
+    });
     expect(endpoint.tls).toEqual({ ca: Buffer.from('ca') });
   });
 
@@ -158,13 +161,16 @@ describe('a GKE cluster', () => {
 
   test('is asked once more with a fresh token where the first was refused', async () => {
     await using api = await startKubeServer({
-      onRequest: (request, response) => void response.writeHead(request.headers.authorization === 'Bearer t1' ? 401 : 200).end(JSON.stringify(described)),
+      onRequest: (request, response) =>
+        void response.writeHead(request.headers.authorization === 'Bearer t1' ? 401 : 200).end(JSON.stringify(described)),
     });
     expect((await openAccess(access(api.url))).server).toBe('https://203.0.113.5');
   });
 
   test('that may not be seen says so in the words of the GKE API', async () => {
-    await using api = await startKubeServer({ onRequest: (_request, response) => void response.writeHead(403).end('Required "container.clusters.get" permission') });
+    await using api = await startKubeServer({
+      onRequest: (_request, response) => void response.writeHead(403).end('Required "container.clusters.get" permission'),
+    });
     await expect(openAccess(access(api.url))).rejects.toThrow('Required "container.clusters.get" permission');
   });
 

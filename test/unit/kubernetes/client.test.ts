@@ -35,14 +35,18 @@ async function connect(server: KubeServer, options: TransportOptions = {}): Prom
   return connectKubernetes({ type: 'kubeconfig', file }, options);
 }
 
-async function withServer(onRequest: (request: IncomingMessage, response: ServerResponse) => void, use: (kubernetes: Kubernetes, server: KubeServer) => Promise<void>): Promise<void> {
+async function withServer(
+  onRequest: (request: IncomingMessage, response: ServerResponse) => void,
+  use: (kubernetes: Kubernetes, server: KubeServer) => Promise<void>,
+): Promise<void> {
   await using server = await startKubeServer({ onRequest });
   const kubernetes = await connect(server);
   await use(kubernetes, server);
   await kubernetes.close();
 }
 
-const read = (kubernetes: Kubernetes, signal?: AbortSignal) => kubernetes.core.readNamespacedPod({ name: 'p', namespace: 'n' }, signal === undefined ? undefined : callOptions({ signal }));
+const read = (kubernetes: Kubernetes, signal?: AbortSignal) =>
+  kubernetes.core.readNamespacedPod({ name: 'p', namespace: 'n' }, signal === undefined ? undefined : callOptions({ signal }));
 
 describe('typed calls', () => {
   test('share a connection, carry our credentials, and give typed objects', async () => {
@@ -53,7 +57,8 @@ describe('typed calls', () => {
         json(response, pod);
       },
       async (kubernetes, server) => {
-        for (let index = 0; index < 10; index += 1) expect((await read(kubernetes)).metadata?.creationTimestamp).toEqual(new Date('2026-01-01'));
+        for (let index = 0; index < 10; index += 1)
+          expect((await read(kubernetes)).metadata?.creationTimestamp).toEqual(new Date('2026-01-01'));
         // undici opens a second one where the first is not quite free yet.
         expect(server.connections).toBeLessThanOrEqual(2);
         expect(seen[0]).toEqual(['GET', '/api/v1/namespaces/n/pods/p', 'Bearer t']);
@@ -64,10 +69,11 @@ describe('typed calls', () => {
   test('send their bodies, and a patch of the type that was asked for', async () => {
     const seen: unknown[] = [];
     await withServer(
-      (request, response) => void text(request).then((body) => {
-        seen.push([request.method, request.headers['content-type'], body]);
-        json(response, pod);
-      }),
+      (request, response) =>
+        void text(request).then((body) => {
+          seen.push([request.method, request.headers['content-type'], body]);
+          json(response, pod);
+        }),
       async ({ core }) => {
         await core.createNamespacedPod({ namespace: 'n', body: { metadata: { name: 'ä' } } });
         await core.patchNamespacedPod({ name: 'p', namespace: 'n', body: { metadata: {} } }, callOptions({ patch: 'merge' }));
@@ -88,7 +94,8 @@ describe('typed calls', () => {
 
   test('fail with the answer of the server', async () => {
     await withServer(
-      (_request, response) => json(response, JSON.stringify({ kind: 'Status', code: 404, reason: 'NotFound', message: 'pods "p" not found' }), 404),
+      (_request, response) =>
+        json(response, JSON.stringify({ kind: 'Status', code: 404, reason: 'NotFound', message: 'pods "p" not found' }), 404),
       async (kubernetes) => {
         const error: unknown = await read(kubernetes).catch((caught: unknown) => caught);
         expect(isNotFound(error)).toBe(true);

@@ -17,7 +17,8 @@ function apiException(code: number, body: unknown, headers: Record<string, strin
   return Object.assign(new Error(`HTTP-Code: ${String(code)}`), { code, body, headers });
 }
 
-const status = (code: number, reason: string, message = 'words', details?: object) => JSON.stringify({ kind: 'Status', code, reason, message, details });
+const status = (code: number, reason: string, message = 'words', details?: object) =>
+  JSON.stringify({ kind: 'Status', code, reason, message, details });
 
 describe('an error of the API server', () => {
   test.each([
@@ -39,7 +40,10 @@ describe('an error of the API server', () => {
 
   test("keeps Kubernetes' own words where it refuses", () => {
     const refusal = apiException(403, status(403, 'Forbidden', 'pods "p" is forbidden: exceeded quota: berth'));
-    expect(translateKubernetesError(refusal)).toMatchObject({ detail: 'pods "p" is forbidden: exceeded quota: berth', extensions: { kubernetes_reason: 'Forbidden' } });
+    expect(translateKubernetesError(refusal)).toMatchObject({
+      detail: 'pods "p" is forbidden: exceeded quota: berth',
+      extensions: { kubernetes_reason: 'Forbidden' },
+    });
   });
 
   test('tells no address of ours where the API server fails', () => {
@@ -88,8 +92,22 @@ describe('other errors', () => {
 });
 
 test('the predicates know an answer by its code or reason, from either client, and nothing else', () => {
-  const errors = [apiException(404, status(404, 'NotFound')), apiException(409, status(409, 'AlreadyExists')), new KubernetesError({ code: 409, reason: 'Conflict', message: '' }), new KubernetesError({ code: 410, reason: 'Expired', message: '' }), new Error('x'), undefined];
+  const errors = [
+    apiException(404, status(404, 'NotFound')),
+    apiException(409, status(409, 'AlreadyExists')),
+    new KubernetesError({ code: 409, reason: 'Conflict', message: '' }),
+    new KubernetesError({ code: 410, reason: 'Expired', message: '' }),
+    new Error('x'),
+    undefined,
+  ];
   const told = errors.map((error) => [isNotFound, isAlreadyExists, isConflict, isGone].map((is) => is(error)));
   const none = [false, false, false, false];
-  expect(told).toEqual([[true, false, false, false], [false, true, false, false], [false, false, true, false], [false, false, false, true], none, none]);
+  expect(told).toEqual([
+    [true, false, false, false],
+    [false, true, false, false],
+    [false, false, true, false],
+    [false, false, false, true],
+    none,
+    none,
+  ]);
 });

@@ -15,26 +15,40 @@ function answer(status: string, body: string, headers = ''): (request: IncomingM
 
 describe('a refused handshake', () => {
   test.each([
-    ['404 Not Found', { reason: 'NotFound', message: 'pods "p" not found' }, { code: 404, reason: 'NotFound', message: 'pods "p" not found' }],
+    [
+      '404 Not Found',
+      { reason: 'NotFound', message: 'pods "p" not found' },
+      { code: 404, reason: 'NotFound', message: 'pods "p" not found' },
+    ],
     ['403 Forbidden', { reason: 'Forbidden', message: 'may not' }, { code: 403, reason: 'Forbidden', message: 'may not' }],
-    ['400 Bad Request', { reason: 'BadRequest', message: 'container c is not valid' }, { code: 400, reason: 'BadRequest', message: 'container c is not valid' }],
+    [
+      '400 Bad Request',
+      { reason: 'BadRequest', message: 'container c is not valid' },
+      { code: 400, reason: 'BadRequest', message: 'container c is not valid' },
+    ],
     ['500 Internal Server Error', { message: 'boom' }, { code: 500, reason: 'Unknown', message: 'boom' }],
-  ])('%s tells the server\'s words', async (status, body, expected) => {
+  ])("%s tells the server's words", async (status, body, expected) => {
     await using server = await startKubeServer({ onUpgrade: answer(status, JSON.stringify(body)) });
-    const error: unknown = await createExecDialer(server.endpoint).dial('/x', never, () => undefined).catch((caught: unknown) => caught);
+    const error: unknown = await createExecDialer(server.endpoint)
+      .dial('/x', never, () => undefined)
+      .catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(KubernetesError);
     expect((error as KubernetesError).status).toEqual(expected);
   });
 
   test('may be a proxy that speaks HTML', async () => {
     await using server = await startKubeServer({ onUpgrade: answer('502 Bad Gateway', '<html>bad</html>', 'retry-after: 7\r\n') });
-    const error: unknown = await createExecDialer(server.endpoint).dial('/x', never, () => undefined).catch((caught: unknown) => caught);
+    const error: unknown = await createExecDialer(server.endpoint)
+      .dial('/x', never, () => undefined)
+      .catch((caught: unknown) => caught);
     expect((error as KubernetesError).status).toEqual({ code: 502, reason: 'Unknown', message: '<html>bad</html>', retryAfterSeconds: 7 });
   });
 
   test('is read no further than it is of use', async () => {
     await using server = await startKubeServer({ onUpgrade: answer('500 Error', 'x'.repeat(1024 * 1024)) });
-    const error: unknown = await createExecDialer(server.endpoint).dial('/x', never, () => undefined).catch((caught: unknown) => caught);
+    const error: unknown = await createExecDialer(server.endpoint)
+      .dial('/x', never, () => undefined)
+      .catch((caught: unknown) => caught);
     expect((error as KubernetesError).status.message).toHaveLength(2_000);
   });
 
@@ -47,7 +61,11 @@ describe('a refused handshake', () => {
       },
     });
     let token = 1;
-    const endpoint = { ...server.endpoint, headers: async () => ({ authorization: `Bearer ${String(token)}` }), expireHeaders: () => void (token += 1) };
+    const endpoint = {
+      ...server.endpoint,
+      headers: async () => ({ authorization: `Bearer ${String(token)}` }),
+      expireHeaders: () => void (token += 1),
+    };
     await expect(createExecDialer(endpoint).dial('/x', never, () => undefined)).rejects.toThrow('401');
     expect(tokens).toEqual(['Bearer 1', 'Bearer 2']);
   });
@@ -61,7 +79,7 @@ describe('a handshake that never ends well', () => {
     await eventually(() => closed);
   });
 
-  test('is given up when the caller gives up, with the caller\'s reason', async () => {
+  test("is given up when the caller gives up, with the caller's reason", async () => {
     let reached = false;
     await using server = await startKubeServer({ onUpgrade: () => (reached = true) });
     const abort = new AbortController();
@@ -74,7 +92,9 @@ describe('a handshake that never ends well', () => {
 
   test('is not begun for a caller that has given up', async () => {
     await using server = await startKubeServer({});
-    await expect(createExecDialer(server.endpoint).dial('/x', AbortSignal.abort(new Error('enough')), () => undefined)).rejects.toThrow('enough');
+    await expect(createExecDialer(server.endpoint).dial('/x', AbortSignal.abort(new Error('enough')), () => undefined)).rejects.toThrow(
+      'enough',
+    );
     expect(server.connections).toBe(0);
   });
 
@@ -83,7 +103,8 @@ describe('a handshake that never ends well', () => {
     ['speaks garbage', (_request: IncomingMessage, socket: Socket) => void socket.end('garbage\r\n\r\n')],
     [
       'accepts without a subprotocol',
-      (_request: IncomingMessage, socket: Socket) => void socket.end('HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n'),
+      (_request: IncomingMessage, socket: Socket) =>
+        void socket.end('HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n'),
     ],
   ])('is unreachable where the server %s', async (_what, onUpgrade) => {
     await using server = await startKubeServer({ onUpgrade });

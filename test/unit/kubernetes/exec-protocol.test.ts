@@ -1,11 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import { execPath, parseExecStatus, parseServerFrame, resizeFrame, stdinEndFrame, stdinFrames } from '../../../shared/kubernetes/exec-protocol.ts';
+import {
+  execPath,
+  parseExecStatus,
+  parseServerFrame,
+  resizeFrame,
+  stdinEndFrame,
+  stdinFrames,
+} from '../../../shared/kubernetes/exec-protocol.ts';
 
 const exec = { namespace: 'n', pod: 'p', container: 'c', command: ['sh', '-c', 'a&b c'], signal: new AbortController().signal };
 
 describe('the request', () => {
   test('carries the command word by word', () => {
-    expect(execPath(exec)).toBe('/api/v1/namespaces/n/pods/p/exec?container=c&stdin=false&stdout=true&stderr=true&tty=false&command=sh&command=-c&command=a%26b+c');
+    expect(execPath(exec)).toBe(
+      '/api/v1/namespaces/n/pods/p/exec?container=c&stdin=false&stdout=true&stderr=true&tty=false&command=sh&command=-c&command=a%26b+c',
+    );
   });
 
   test('asks for no stderr under a terminal, which has but one output', () => {
@@ -61,14 +70,25 @@ describe('what we receive', () => {
 });
 
 describe('the end of a command', () => {
-  const nonZero = (code: string) => ({ status: 'Failure', reason: 'NonZeroExitCode', message: 'command terminated', details: { causes: [{ reason: 'ExitCode', message: code }] } });
+  const nonZero = (code: string) => ({
+    status: 'Failure',
+    reason: 'NonZeroExitCode',
+    message: 'command terminated',
+    details: { causes: [{ reason: 'ExitCode', message: code }] },
+  });
 
   test.each([
-    [{ metadata: {}, status: 'Success' }, { type: 'exited', exitCode: 0 }],
+    [
+      { metadata: {}, status: 'Success' },
+      { type: 'exited', exitCode: 0 },
+    ],
     [nonZero('7'), { type: 'exited', exitCode: 7 }],
     [nonZero('137'), { type: 'exited', exitCode: 137 }],
     [nonZero('x'), { type: 'failed', reason: 'NonZeroExitCode', message: 'command terminated' }],
-    [{ status: 'Failure', reason: 'InternalError', message: 'exec: "nope": not found' }, { type: 'failed', reason: 'InternalError', message: 'exec: "nope": not found' }],
+    [
+      { status: 'Failure', reason: 'InternalError', message: 'exec: "nope": not found' },
+      { type: 'failed', reason: 'InternalError', message: 'exec: "nope": not found' },
+    ],
     [{}, { type: 'failed', reason: 'Unknown', message: '{}' }],
   ])('%j is %j', (status, exit) => {
     expect(parseExecStatus(JSON.stringify(status))).toEqual(exit);

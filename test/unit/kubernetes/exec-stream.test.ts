@@ -47,11 +47,18 @@ describe('a command that ends', () => {
         for (const empty of [1, 2, 3]) socket.send(message(empty));
         socket.send(message(1, 'out'));
         socket.send(message(2, 'err'));
-        finish(socket, JSON.stringify({ status: 'Failure', reason: 'NonZeroExitCode', details: { causes: [{ reason: 'ExitCode', message: '7' }] } }));
+        finish(
+          socket,
+          JSON.stringify({ status: 'Failure', reason: 'NonZeroExitCode', details: { causes: [{ reason: 'ExitCode', message: '7' }] } }),
+        );
       },
     });
     const stream = await open(server);
-    expect(await Promise.all([text(stream.stdout), text(stream.stderr), stream.exit])).toEqual(['out', 'err', { type: 'exited', exitCode: 7 }]);
+    expect(await Promise.all([text(stream.stdout), text(stream.stderr), stream.exit])).toEqual([
+      'out',
+      'err',
+      { type: 'exited', exitCode: 7 },
+    ]);
   });
 
   test('has its whole output readable when its end is known, though nobody has read yet', async () => {
@@ -107,12 +114,19 @@ describe('a connection that is lost', () => {
 
   test('is lost also where it is closed politely without a status', async () => {
     await using server = await startKubeServer({ onExec: (socket) => socket.close(1000, 'bye') });
-    expect(await (await open(server)).exit).toEqual({ type: 'lost', message: 'The connection to the container was lost (close code 1000, bye).' });
+    expect(await (await open(server)).exit).toEqual({
+      type: 'lost',
+      message: 'The connection to the container was lost (close code 1000, bye).',
+    });
   });
 
   test.each([
     ['text', (socket: WebSocket) => socket.send('hello'), 'The server broke the exec protocol: a text message.'],
-    ['a channel that does not exist', (socket: WebSocket) => socket.send(message(77, 'x')), 'The server broke the exec protocol: a message on channel 77.'],
+    [
+      'a channel that does not exist',
+      (socket: WebSocket) => socket.send(message(77, 'x')),
+      'The server broke the exec protocol: a message on channel 77.',
+    ],
     ['a message larger than any server sends', (socket: WebSocket) => socket.send(Buffer.alloc(5 * MIB, 1)), 'Max payload size exceeded'],
   ])('is given up when the server sends %s', async (_what, misbehave, reason) => {
     await using server = await startKubeServer({ onExec: misbehave });
@@ -245,7 +259,8 @@ describe('a slow side holds the other up', () => {
 describe('the end of the input', () => {
   test('reaches the command on v5', async () => {
     await using server = await startKubeServer({
-      onExec: (socket) => socket.on('message', (data: Buffer) => (data[0] === 255 ? finish(socket) : socket.send(message(1, data.subarray(1))))),
+      onExec: (socket) =>
+        socket.on('message', (data: Buffer) => (data[0] === 255 ? finish(socket) : socket.send(message(1, data.subarray(1))))),
     });
     const stream = await open(server, { stdin: true });
     expect(stream.halfClose).toBe(true);

@@ -18,10 +18,14 @@ async function all(bytes: Uint8Array, size: number, limit = 1_000_000): Promise<
 
 test('lines come out whole wherever the chunks are cut, within a character too', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.record({ text: fc.string({ unit: 'grapheme' }) }), { maxLength: 5 }), fc.integer({ min: 1, max: 9 }), async (values, size) => {
-      const bytes = Buffer.from(values.map((value) => `${JSON.stringify(value)}\n`).join(''));
-      expect(await all(bytes, size)).toEqual(values);
-    }),
+    fc.asyncProperty(
+      fc.array(fc.record({ text: fc.string({ unit: 'grapheme' }) }), { maxLength: 5 }),
+      fc.integer({ min: 1, max: 9 }),
+      async (values, size) => {
+        const bytes = Buffer.from(values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+        expect(await all(bytes, size)).toEqual(values);
+      },
+    ),
     { numRuns: 50 },
   );
 });

@@ -34,19 +34,42 @@ const line = (type: string, object: object): string => `${JSON.stringify({ type,
 const bookmark = (resourceVersion: string): string => line('BOOKMARK', { metadata: { resourceVersion } });
 const gone = { kind: 'Status', status: 'Failure', code: 410, reason: 'Expired', message: 'too old resource version' };
 
-const list = (resourceVersion: string, items: V1Pod[], next?: string): Reply => (response) =>
-  void response.end(JSON.stringify({ metadata: { resourceVersion, ...(next !== undefined && { continue: next }) }, items }));
-const stream = (...lines: string[]): Reply => (response) => void response.end(lines.join(''));
-const hang = (...lines: string[]): Reply => (response) => void response.write(lines.join('') || '\n');
-const status = (code: number, body: object = {}, headers = {}): Reply => (response) => void response.writeHead(code, headers).end(JSON.stringify(body));
-const cut = (...lines: string[]): Reply => (response) => void response.write(lines.join(''), () => response.destroy());
+const list =
+  (resourceVersion: string, items: V1Pod[], next?: string): Reply =>
+  (response) =>
+    void response.end(JSON.stringify({ metadata: { resourceVersion, ...(next !== undefined && { continue: next }) }, items }));
+const stream =
+  (...lines: string[]): Reply =>
+  (response) =>
+    void response.end(lines.join(''));
+const hang =
+  (...lines: string[]): Reply =>
+  (response) =>
+    void response.write(lines.join('') || '\n');
+const status =
+  (code: number, body: object = {}, headers = {}): Reply =>
+  (response) =>
+    void response.writeHead(code, headers).end(JSON.stringify(body));
+const cut =
+  (...lines: string[]): Reply =>
+  (response) =>
+    void response.write(lines.join(''), () => response.destroy());
 
 /** The first `count` events, said shortly. */
-async function take(server: KubeServer, count: number, options: Partial<WatchOptions> = {}, shorter: Partial<WatchTimes> = {}): Promise<string[]> {
+async function take(
+  server: KubeServer,
+  count: number,
+  options: Partial<WatchOptions> = {},
+  shorter: Partial<WatchTimes> = {},
+): Promise<string[]> {
   const abort = new AbortController();
   const transport = createTransport(server.endpoint);
   const said: string[] = [];
-  for await (const event of watchCollection<V1Pod>(transport, { path: '/api/v1/pods', signal: AbortSignal.any([abort.signal, AbortSignal.timeout(4_000)]), ...options }, { ...times, ...shorter })) {
+  for await (const event of watchCollection<V1Pod>(
+    transport,
+    { path: '/api/v1/pods', signal: AbortSignal.any([abort.signal, AbortSignal.timeout(4_000)]), ...options },
+    { ...times, ...shorter },
+  )) {
     said.push(say(event));
     if (said.length === count) abort.abort();
   }
@@ -63,8 +86,17 @@ describe('without a version', () => {
   test('the present state comes first, closed by a bookmark, and then what changes', async () => {
     const { server, requests } = await play(list('7', [pod('a', '3'), pod('b', '5')]), hang(line('ADDED', pod('c', '8'))));
     await using _server = server;
-    expect(await take(server, 4, { labelSelector: 'x=y', fieldSelector: 'metadata.name=a' })).toEqual(['ADDED a', 'ADDED b', 'BOOKMARK 7', 'ADDED c']);
-    expect(Object.fromEntries(requests[0]?.searchParams ?? [])).toEqual({ limit: '500', labelSelector: 'x=y', fieldSelector: 'metadata.name=a' });
+    expect(await take(server, 4, { labelSelector: 'x=y', fieldSelector: 'metadata.name=a' })).toEqual([
+      'ADDED a',
+      'ADDED b',
+      'BOOKMARK 7',
+      'ADDED c',
+    ]);
+    expect(Object.fromEntries(requests[0]?.searchParams ?? [])).toEqual({
+      limit: '500',
+      labelSelector: 'x=y',
+      fieldSelector: 'metadata.name=a',
+    });
     const { timeoutSeconds, ...rest } = Object.fromEntries(requests[1]?.searchParams ?? []);
     expect(timeoutSeconds).toMatch(/^[6-9]\d$/);
     expect(rest).toEqual({
@@ -194,7 +226,12 @@ describe('a watch ends', () => {
     });
     await using _server = server;
     const transport = createTransport(server.endpoint);
-    for await (const _event of watchCollection(transport, { path: '/api/v1/pods', resourceVersion: '10', signal: AbortSignal.timeout(4_000) }, times)) break;
+    for await (const _event of watchCollection(
+      transport,
+      { path: '/api/v1/pods', resourceVersion: '10', signal: AbortSignal.timeout(4_000) },
+      times,
+    ))
+      break;
     await expect.poll(() => closed).toBe(true);
     await transport.close();
   });
@@ -214,7 +251,11 @@ test('a slow consumer holds the server up, and memory stays flat', async () => {
   });
   await using _server = server;
   const transport = createTransport(server.endpoint);
-  for await (const _event of watchCollection(transport, { path: '/api/v1/pods', resourceVersion: '10', signal: AbortSignal.timeout(8_000) }, times)) {
+  for await (const _event of watchCollection(
+    transport,
+    { path: '/api/v1/pods', resourceVersion: '10', signal: AbortSignal.timeout(8_000) },
+    times,
+  )) {
     expect(await settled(() => sent)).toBeLessThan(20 * 1024 * 1024);
     break;
   }

@@ -114,7 +114,9 @@ describe('the pod of a session', () => {
   });
 
   test("takes the caller's environment from the session's Secret, and only where there is one", () => {
-    expect(container(buildPod({ ...input, envNames: ['TOKEN'] })).envFrom).toEqual([{ secretRef: { name: 'berth-0123456789abcdefghjkmnpqrs' } }]);
+    expect(container(buildPod({ ...input, envNames: ['TOKEN'] })).envFrom).toEqual([
+      { secretRef: { name: 'berth-0123456789abcdefghjkmnpqrs' } },
+    ]);
     expect(container(buildPod(input))).not.toHaveProperty('envFrom');
   });
 

@@ -52,7 +52,9 @@ describe("a tenant's namespace", () => {
       apiVersion: 'v1',
       kind: 'ResourceQuota',
       metadata: metadata('berth'),
-      spec: { hard: { pods: '20', 'requests.cpu': '8', 'requests.memory': '16Gi', persistentvolumeclaims: '2', 'requests.storage': '100Gi' } },
+      spec: {
+        hard: { pods: '20', 'requests.cpu': '8', 'requests.memory': '16Gi', persistentvolumeclaims: '2', 'requests.storage': '100Gi' },
+      },
     });
   });
 
@@ -74,7 +76,12 @@ describe("a tenant's namespace", () => {
   });
 
   test('denies everything but names, the web, and the control plane at the helper', () => {
-    const policy = (name: string, spec: object) => ({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: metadata(name), spec });
+    const policy = (name: string, spec: object) => ({
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: metadata(name),
+      spec,
+    });
     expect(objects.networkPolicies).toEqual([
       policy('berth-deny', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] }),
       policy('berth-dns', {

@@ -34,7 +34,13 @@ describe('a pod that is coming', () => {
   });
 
   test('is not given up while no node has had room for less than the time allowed', () => {
-    const unschedulable = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/1 nodes are available', lastTransitionTime: new Date(now.getTime() - 59_000) };
+    const unschedulable = {
+      type: 'PodScheduled',
+      status: 'False',
+      reason: 'Unschedulable',
+      message: '0/1 nodes are available',
+      lastTransitionTime: new Date(now.getTime() - 59_000),
+    };
     expect(podState(pod({ conditions: [unschedulable] }), { now })).toMatchObject({ kind: 'pending', reason: 'Unschedulable' });
     expect(podState(pod({ conditions: [unschedulable] }), { now: new Date(now.getTime() + 1_000) })).toEqual({
       kind: 'failed',
@@ -62,18 +68,33 @@ describe('a pod that is coming', () => {
   });
 
   test('is restarting, and not crashing, after its container was asked to end', () => {
-    const status = container({ restartCount: 9, state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: { exitCode: 143, reason: 'Error' } } });
-    expect(podState(pod({ phase: 'Running', containerStatuses: [status] }), { now })).toMatchObject({ kind: 'pending', reason: 'Restarting' });
+    const status = container({
+      restartCount: 9,
+      state: { waiting: { reason: 'CrashLoopBackOff' } },
+      lastState: { terminated: { exitCode: 143, reason: 'Error' } },
+    });
+    expect(podState(pod({ phase: 'Running', containerStatuses: [status] }), { now })).toMatchObject({
+      kind: 'pending',
+      reason: 'Restarting',
+    });
   });
 
   test('is restarting between the end of its container and the next start', () => {
     const status = container({ state: { terminated: { exitCode: 1 } } });
-    expect(podState(pod({ phase: 'Running', containerStatuses: [status] }), { now })).toMatchObject({ kind: 'pending', reason: 'Restarting' });
+    expect(podState(pod({ phase: 'Running', containerStatuses: [status] }), { now })).toMatchObject({
+      kind: 'pending',
+      reason: 'Restarting',
+    });
   });
 });
 
 test('a ready pod tells where it is', () => {
-  const ready = pod({ phase: 'Running', podIP: '10.1.2.3', conditions: [scheduled, { type: 'Ready', status: 'True' }], containerStatuses: [container({ restartCount: 2 })] });
+  const ready = pod({
+    phase: 'Running',
+    podIP: '10.1.2.3',
+    conditions: [scheduled, { type: 'Ready', status: 'True' }],
+    containerStatuses: [container({ restartCount: 2 })],
+  });
   expect(podState(ready, { now })).toEqual({ kind: 'ready', uid: 'u1', podIp: '10.1.2.3', nodeName: 'n1', restartCount: 2 });
 });
 
@@ -91,18 +112,37 @@ describe('a pod that will not come', () => {
 
   test.each([
     [{ exitCode: 1 }, "The container's command keeps ending (last with exit code 1; restarted 3 times)."],
-    [{ exitCode: 128, reason: 'StartError', message: 'exec: "nope": not found' }, 'The container\'s command keeps ending (it could not be started; restarted 3 times): exec: "nope": not found'],
+    [
+      { exitCode: 128, reason: 'StartError', message: 'exec: "nope": not found' },
+      'The container\'s command keeps ending (it could not be started; restarted 3 times): exec: "nope": not found',
+    ],
     [{ exitCode: 137, reason: 'OOMKilled' }, 'The container was killed because it used more memory than its limit.'],
     [undefined, "The container's command keeps ending (reason unknown; restarted 3 times)."],
   ])('a crash loop tells how the command ends: %j', (terminated, message) => {
-    const status = container({ restartCount: 3, state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: terminated === undefined ? {} : { terminated } });
+    const status = container({
+      restartCount: 3,
+      state: { waiting: { reason: 'CrashLoopBackOff' } },
+      lastState: terminated === undefined ? {} : { terminated },
+    });
     expect(podState(pod({ containerStatuses: [status] }), { now })).toEqual({ kind: 'failed', reason: 'CrashLoopBackOff', message });
   });
 
   test.each([
-    [{ phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: ephemeral-storage.' }, 'Evicted', 'The node evicted the pod: The node was low on resource: ephemeral-storage.'],
-    [{ phase: 'Failed', reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' }, 'DeadlineExceeded', 'The pod has reached its longest life: Pod was active on the node longer than the specified deadline'],
-    [{ phase: 'Failed', containerStatuses: [container({ state: { terminated: { exitCode: 137, reason: 'OOMKilled' } } })] }, 'OOMKilled', 'The container was killed because it used more memory than its limit.'],
+    [
+      { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: ephemeral-storage.' },
+      'Evicted',
+      'The node evicted the pod: The node was low on resource: ephemeral-storage.',
+    ],
+    [
+      { phase: 'Failed', reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' },
+      'DeadlineExceeded',
+      'The pod has reached its longest life: Pod was active on the node longer than the specified deadline',
+    ],
+    [
+      { phase: 'Failed', containerStatuses: [container({ state: { terminated: { exitCode: 137, reason: 'OOMKilled' } } })] },
+      'OOMKilled',
+      'The container was killed because it used more memory than its limit.',
+    ],
     [{ phase: 'Succeeded' }, 'Succeeded', 'The pod has ended (Succeeded).'],
   ])('a pod that has ended tells why: %j', (status, reason, message) => {
     expect(podState(pod(status), { now })).toEqual({ kind: 'failed', reason, message });

@@ -5,7 +5,9 @@ import { createSessionSchema } from '../../../shared/sessions/create-request.ts'
 function wrong(body: unknown): string[] {
   const parsed = createSessionSchema.safeParse(body);
   if (parsed.success) return [];
-  return parsed.error.issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? [...issue.path, ...issue.keys] : [issue.path.join('.')])).map(String);
+  return parsed.error.issues
+    .flatMap((issue) => (issue.code === 'unrecognized_keys' ? [...issue.path, ...issue.keys] : [issue.path.join('.')]))
+    .map(String);
 }
 
 describe('the body of a create', () => {

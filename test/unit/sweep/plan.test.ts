@@ -90,6 +90,7 @@ describe('planNamespace', () => {
     state: 'active' as const,
     sessions: {},
     emptied_at: past,
+    k8s_uid: 'uid-1',
     objects_digest: 'd',
     created_at: past,
   };

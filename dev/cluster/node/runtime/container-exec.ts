@@ -45,7 +45,7 @@ export async function execInContainer(context: ExecContext, options: ContainerEx
     throw new NodeError(
       500,
       'InternalError',
-      `error executing command in container: failed to exec in container: failed to start exec "${randomBytes(32).toString('hex')}": OCI runtime exec failed: exec failed: unable to start container process: ${describeProblem(outcome, command, context.directory)}: unknown`,
+      `Internal error occurred: Internal error occurred: error executing command in container: failed to exec in container: failed to start exec "${randomBytes(32).toString('hex')}": OCI runtime exec failed: exec failed: unable to start container process: ${describeProblem(outcome, command, context.directory)}: unknown`,
     );
   }
   return {
