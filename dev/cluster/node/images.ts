@@ -48,6 +48,17 @@ export function canonicalName(reference: string): string {
   return /[:@][^/]*$/.test(official.slice(official.lastIndexOf('/'))) ? official : `${official}:latest`;
 }
 
+/** The grammar of names (https://pkg.go.dev/github.com/distribution/reference): a registry, lower-case parts, a tag, a digest. */
+const REFERENCE =
+  /^(?:[a-zA-Z0-9.-]+(?::\d+)?\/)?[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*(?::\w[\w.-]{0,127})?(?:@[a-z0-9+._-]+:[0-9a-fA-F]{32,})?$/;
+
+/** What a kubelet says of a name that is none; `undefined` where it is one. */
+export function invalidName(reference: string): string | undefined {
+  if (REFERENCE.test(reference)) return undefined;
+  const why = /[A-Z]/.test(reference) ? 'repository name must be lowercase' : 'invalid reference format';
+  return `Failed to apply default image tag "${reference}": couldn't parse image name "${reference}": ${why}`;
+}
+
 /** The words of a container runtime about an image that no registry has. */
 export function pullFailure(reference: string): string {
   const name = canonicalName(reference);

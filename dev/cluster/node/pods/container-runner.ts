@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { V1Container, V1ContainerStateTerminated } from '@kubernetes/client-node';
 import { describeDelay, nextDelaySeconds, restarts } from '../back-off.ts';
-import { findImage, pullFailure } from '../images.ts';
+import { findImage, invalidName, pullFailure } from '../images.ts';
 import type { Image } from '../images.ts';
 import { CONTAINER_PROCESS_RLIMIT } from '../limits/port.ts';
 import type { ControlGroup } from '../limits/port.ts';
@@ -136,6 +136,14 @@ export class ContainerRunner {
   async #pull(): Promise<Image | undefined> {
     const { reference } = this.record;
     let delaySeconds: number | undefined;
+    const invalid = invalidName(reference);
+    if (invalid !== undefined) {
+      this.#context.recordEvent('Warning', 'InspectFailed', invalid);
+      this.#wait('InvalidImageName', invalid);
+      // Nothing but another pod changes that.
+      await pause(Infinity, this.#end.signal);
+      return undefined;
+    }
     while (!this.#end.signal.aborted) {
       const image = findImage(reference, this.#context.node.images);
       if (image !== undefined) {

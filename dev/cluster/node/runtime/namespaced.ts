@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { descendants, listProcesses, onlyDescendant, sendSignal } from '../process-tree.ts';
 import { describeProblem, execInContainer } from './container-exec.ts';
 import type { Identity } from './identity.ts';
@@ -29,6 +30,9 @@ export interface NamespacedRequest {
   readonly nodeId: string;
 }
 
+const ENDED_WITHIN_MS = 1000;
+/** Never handed to `kill`, where 0 means this whole process group. */
+const NO_PID = 0;
 const NAMESPACES = { mount: 'mnt', pid: 'pid', ipc: 'ipc', uts: 'uts' } as const;
 
 /** Rejects with `StartError`. */
@@ -52,8 +56,8 @@ export async function startNamespaced(pipes: PipePool, request: NamespacedReques
     stderr: true,
   });
   const outcome = await launched.outcome;
-  const pid = request.depth === undefined ? launched.pid() : onlyDescendant(launched.child.pid ?? 0, request.depth);
-  if (outcome.type === 'started' && pid === undefined) launched.child.kill('SIGKILL');
+  const found = request.depth === undefined ? launched.pid() : onlyDescendant(launched.child.pid ?? 0, request.depth);
+  const pid = outcome.type === 'started' ? (found ?? (await pidOfEnded(launched))) : found;
   if (outcome.type !== 'started' || pid === undefined || launched.stdout === undefined || launched.stderr === undefined) {
     await launched.exit;
     const words = await readAll(launched);
@@ -66,6 +70,22 @@ export async function startNamespaced(pipes: PipePool, request: NamespacedReques
     throw new StartError('CreateContainerError', `failed to create containerd container: ${[text, words].filter(Boolean).join('; ')}`);
   }
   return container(pipes, request, launched, pid, { stdout: launched.stdout, stderr: launched.stderr }, limit);
+}
+
+/**
+ * A command may end before its number was looked up: then no number is needed any more. One that is still there
+ * and cannot be found is killed, for nobody could enter or end it.
+ */
+async function pidOfEnded(launched: Launched): Promise<number | undefined> {
+  const late = new AbortController();
+  const ended = await Promise.race([
+    launched.exit.then(() => true),
+    sleep(ENDED_WITHIN_MS, false, { signal: late.signal }).catch(() => false),
+  ]);
+  late.abort();
+  if (ended) return NO_PID;
+  launched.child.kill('SIGKILL');
+  return undefined;
 }
 
 async function readAll({ stdout, stderr }: Launched): Promise<string> {
@@ -84,7 +104,7 @@ function container(
 ): RunningContainer {
   const commands = new Set<number>();
   const monitor = launched.child.pid ?? 0;
-  let ended = false;
+  let ended = pid === NO_PID;
   void launched.exit.then(() => (ended = true));
   const outer = identity.rootless ? [`--user=/proc/${monitor}/ns/user`, '--preserve-credentials'] : [];
   const join = Object.entries(NAMESPACES).map(([option, file]) => `--${option}=/proc/${pid}/ns/${file}`);
@@ -110,7 +130,7 @@ function container(
     // Once the monitor has gone, the kernel may have given PID 1's number to another process.
     terminate: () => (ended ? undefined : sendSignal(pid, 'SIGTERM')),
     kill: () => (ended ? undefined : sendSignal(pid, 'SIGKILL')),
-    processes: () => [...descendants(listProcesses(), [pid, ...commands])],
+    processes: () => [...descendants(listProcesses(), ended ? [...commands] : [pid, ...commands])],
   };
 }
 
