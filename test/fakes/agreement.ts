@@ -9,7 +9,7 @@ import { labels } from '../../shared/pods/names.ts';
 import { holdsResources } from '../../shared/sessions/lifecycle.ts';
 import type { SessionDocument } from '../../shared/sessions/model.ts';
 
-async function all<T extends object>(deps: Deps, collection: string): Promise<readonly T[]> {
+async function all<T extends object>(deps: Pick<Deps, 'store'>, collection: string): Promise<readonly T[]> {
   const found: T[] = [];
   let cursor: string | undefined;
   do {
@@ -21,7 +21,7 @@ async function all<T extends object>(deps: Deps, collection: string): Promise<re
 }
 
 /** Every way in which they differ, as a sentence; empty where they agree. */
-export async function disagreements(deps: Deps): Promise<readonly string[]> {
+export async function disagreements(deps: Pick<Deps, 'store' | 'kubernetes' | 'installation'>): Promise<readonly string[]> {
   const { core } = await deps.kubernetes();
   const selector = `${labels.installation}=${deps.installation}`;
   const [sessions, users, namespaces, podList, namespaceList, secretList] = await Promise.all([
