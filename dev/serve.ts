@@ -18,6 +18,7 @@ import type { ChosenCluster } from './cluster/choose.ts';
 import { deliverInProcess } from './tasks-in-process.ts';
 
 const DRAIN_MS = 10_000;
+const LAST_SWEEP_MS = 10_000;
 
 export interface Serving {
   readonly url: string;
@@ -37,7 +38,7 @@ export async function serve(config: Config, starting: Promise<ChosenCluster>): P
   const services = createServices(deps);
   tasks.serve(deps, services);
   const key = await ensureDevelopmentKey(deps.store, config.dataDirectory);
-  const server = await createFunctionServer('api', createApiApp(deps, services));
+  const server = createFunctionServer('api', createApiApp(deps, services));
   await client;
   const url = await listen(server, config.port);
   const stopSweeping = sweepRegularly(deps, services, config.sweepSeconds);
@@ -63,12 +64,14 @@ async function listen(server: Server, port: number): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** At once, for what the last run left behind, and then each minute; never two at a time. */
-function sweepRegularly(deps: Deps, services: Services, seconds: number): () => Promise<void> {
+/**
+ * At once, for what the last run left behind, and then every `seconds`; never two at a time. The returned function stops it and waits
+ * for the pass that is running, ten seconds at most: the store must not be closed under it.
+ */
+export function sweepRegularly(deps: Pick<Deps, 'log'>, services: Pick<Services, 'sweep'>, seconds: number): () => Promise<void> {
   let running = Promise.resolve();
   let busy = false;
   const pass = async (): Promise<void> => {
-    if (busy) return;
     busy = true;
     try {
       await services.sweep();
@@ -79,13 +82,16 @@ function sweepRegularly(deps: Deps, services: Services, seconds: number): () => 
     }
   };
   const next = (): void => {
-    running = pass();
+    if (!busy) running = pass();
   };
   next();
   const timer = setInterval(next, seconds * 1000);
   return async () => {
     clearInterval(timer);
-    await running;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const patience = setTimeout(resolve, LAST_SWEEP_MS);
+    await Promise.race([running, late]);
+    clearTimeout(patience);
   };
 }
 

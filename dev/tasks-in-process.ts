@@ -22,13 +22,14 @@ export function deliverInProcess(): TasksInProcess {
   const app = Promise.withResolvers<ReturnType<typeof createTasksApp>>();
   return {
     serve: (deps, services) => app.resolve(createTasksApp(deps, services, secretAuth(new Secret(secret)))),
-    deliver: async (target, payload) => {
+    deliver: async (target, payload, { signal }) => {
       const response = await (
         await app.promise
       ).request(`/tasks/${target}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', [internalSecretHeader]: secret },
         body: JSON.stringify(payload),
+        signal,
       });
       return response.status;
     },

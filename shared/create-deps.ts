@@ -12,6 +12,7 @@ import { openDatabaseIn, openStore, type OpenedStore } from './documents/open-st
 import { StoreError, type DocumentStore } from './documents/port.ts';
 import { newId } from './ids.ts';
 import { translateKubernetesError } from './kubernetes/errors.ts';
+import { requireSameCluster } from './kubernetes/identity.ts';
 import type { Kubernetes } from './kubernetes/port.ts';
 import type { ClusterAccess } from './kubernetes/access.ts';
 import { createLogger } from './observability/create-logger.ts';
@@ -37,7 +38,7 @@ export async function createDeps(config: Config, options: DepsOptions = {}): Pro
   const { store } = opened;
   const queue = await openQueue(config, opened, options.deliver, log);
   const identity = await ensureIdentity(config, store);
-  const kubernetes = connectOnce(options.access ?? accessOf(config.cluster));
+  const kubernetes = connectOnce(options.access ?? accessOf(config.cluster), store);
   return {
     config,
     clock: systemClock,
@@ -98,18 +99,25 @@ function accessOf(cluster: ClusterChoice): ClusterAccess {
 }
 
 // With its transport and the library behind it this is most of a unit's code, and no request before the first that needs it should wait.
-async function connect(access: ClusterAccess): Promise<Kubernetes> {
+async function connect(access: ClusterAccess, store: DocumentStore): Promise<Kubernetes> {
   const { connectKubernetes } = await import('./kubernetes/client.ts');
-  return connectKubernetes(access);
+  const kubernetes = await connectKubernetes(access);
+  try {
+    await requireSameCluster(store, kubernetes);
+    return kubernetes;
+  } catch (error) {
+    await kubernetes.close();
+    throw error;
+  }
 }
 
 /** One connection for all; a failed attempt is forgotten, so that the next caller tries again. */
-function connectOnce(access: ClusterAccess): { connect(): Promise<Kubernetes>; close(): Promise<void> } {
+function connectOnce(access: ClusterAccess, store: DocumentStore): { connect(): Promise<Kubernetes>; close(): Promise<void> } {
   let connected: Promise<Kubernetes> | undefined;
   const connectShared = (): Promise<Kubernetes> => {
-    connected ??= connect(access).catch((error: unknown) => {
+    connected ??= connect(access, store).catch((error: unknown) => {
       connected = undefined;
-      throw translateKubernetesError(error);
+      throw error instanceof StoreError ? error : translateKubernetesError(error);
     });
     return connected;
   };

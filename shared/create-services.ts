@@ -46,7 +46,7 @@ export function createServices(deps: Deps): Services {
     listNamespaces: async (caller) => (await listNamespaces(deps, caller)).map(namespaceView),
     deleteNamespace: (caller, name) => deleteNamespace(deps, caller, name),
     listTemplates: async () => builtInTemplates,
-    runTask: (target, payload) => runTask(deps, target, payload),
+    runTask: (target, payload, signal) => runTask(deps, target, payload, signal),
     sweep: async () => ({ ...(await sweep(deps)) }),
     readiness: () => readiness(deps),
   };
@@ -58,12 +58,12 @@ function namespaceView(document: NamespaceDocument): NamespaceView {
 }
 
 /** Throws `AppError` where the task has to come again. */
-async function runTask(deps: Deps, target: string, payload: unknown): Promise<void> {
+async function runTask(deps: Deps, target: string, payload: unknown, signal?: AbortSignal): Promise<void> {
   switch (target) {
     case 'provision':
-      return provisionSession(deps, sessionTask.parse(payload).session_id);
+      return provisionSession(deps, sessionTask.parse(payload).session_id, signal);
     case 'expire': {
-      const outcome = await expireSession(deps, sessionTask.parse(payload).session_id);
+      const outcome = await expireSession(deps, sessionTask.parse(payload).session_id, signal);
       if (outcome === 'again') throw new AppError('cluster_unavailable', 'The pod is not gone yet; the task has to come again.');
       return;
     }

@@ -6,13 +6,15 @@
 import { join } from 'node:path';
 import type { Config } from '../../shared/config.ts';
 import type { ClusterAccess } from '../../shared/kubernetes/access.ts';
-import { attachCluster } from './attach.ts';
+import { attachCluster, type AttachedCluster } from './attach.ts';
 
 export interface ChosenCluster {
   readonly access: ClusterAccess;
   readonly description: string;
   /** Shown at start, in `/readyz` and in every session. */
   readonly warnings: readonly string[];
+  /** Resolves when the embedded cluster has ended without having been asked; never for another one. */
+  readonly lost: Promise<void>;
   end(): Promise<void>;
 }
 
@@ -21,10 +23,20 @@ export async function chooseCluster(config: Config): Promise<ChosenCluster> {
   const { cluster } = config;
   if (cluster.type === 'embedded') return embedded(config, []);
   const access = cluster;
-  if (!config.clusterFallback) return { access, description: describe(access), warnings: [], end: async () => {} };
+  if (!config.clusterFallback) return external(access);
   const refusal = await refusalOf(access);
-  if (refusal === undefined) return { access, description: describe(access), warnings: [], end: async () => {} };
+  if (refusal === undefined) return external(access);
   return embedded(config, [`The embedded cluster stands in for ${describe(access)}, which refused at start: ${refusal}`]);
+}
+
+const ORIGINS: Readonly<Record<AttachedCluster['origin'], string>> = {
+  started: '',
+  adopted: ', still running from the last start',
+  replaced: ', started anew for its changed images or runtime',
+};
+
+function external(access: ClusterAccess): ChosenCluster {
+  return { access, description: describe(access), warnings: [], lost: new Promise(() => {}), end: async () => {} };
 }
 
 async function embedded(config: Config, warnings: readonly string[]): Promise<ChosenCluster> {
@@ -32,8 +44,9 @@ async function embedded(config: Config, warnings: readonly string[]): Promise<Ch
   const attached = await attachCluster({ directory, images: config.devImages, runtime: config.devRuntime });
   return {
     access: { type: 'kubeconfig', file: attached.kubeconfigFile },
-    description: `embedded${attached.adopted ? ', still running from the last start' : ''} (KUBECONFIG=${attached.kubeconfigFile})`,
+    description: `embedded${ORIGINS[attached.origin]} (KUBECONFIG=${attached.kubeconfigFile})`,
     warnings: [...warnings, ...attached.warnings],
+    lost: attached.lost,
     end: () => attached.end(),
   };
 }

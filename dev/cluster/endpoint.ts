@@ -11,6 +11,10 @@ const schema = z.object({
   pid: z.int(),
   control: z.url(),
   controlToken: z.string(),
+  /** Said back by the control server, which nobody else knows: another server may have got the port since. */
+  instance: z.string(),
+  /** What it was started with. */
+  options: z.object({ images: z.array(z.string()), runtime: z.enum(['auto', 'bwrap', 'unshare', 'plain']) }),
   kubeconfig: z.string(),
   capabilities: z.object({
     sandbox: z.boolean(),

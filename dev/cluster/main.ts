@@ -44,8 +44,10 @@ async function main(options: ClusterOptions): Promise<void> {
     unlock();
   };
   const controlToken = randomBytes(32).toString('base64url');
+  const instance = randomBytes(32).toString('base64url');
   const control = createControlServer({
     token: controlToken,
+    instance,
     onEnd: async (reason) => {
       await end(reason);
       // The answer to whoever asked goes out first.
@@ -60,12 +62,15 @@ async function main(options: ClusterOptions): Promise<void> {
     pid: process.pid,
     control: `http://127.0.0.1:${(control.address() as AddressInfo).port}`,
     controlToken,
+    instance,
+    options: { images: [...options.images], runtime: options.runtime },
     kubeconfig: kubeconfigFile,
     capabilities: started.capabilities,
     warnings: started.warnings,
   });
   log(`ready: ${api.url}, pid ${process.pid}`);
-  process.send?.('ready');
+  // Whoever started it may have been killed meanwhile; the next start takes it over, or it ends by itself.
+  process.send?.('ready', undefined, undefined, () => {});
 }
 
 await main(JSON.parse(process.argv[2] ?? '{}') as ClusterOptions);

@@ -41,7 +41,11 @@ export async function execute(
   const startedAt = performance.now();
   using timeout = startDeadline((request.timeout ?? bounds.executionSeconds.default) * 1000);
   const flood = new AbortController();
-  const stream = await start(deps, session, request, AbortSignal.any([signal, timeout.signal, flood.signal]));
+  const stream = await start(deps, session, request, AbortSignal.any([signal, timeout.signal, flood.signal])).catch((error: unknown) => {
+    if (timeout.signal.aborted) return undefined;
+    throw error;
+  });
+  if (stream === undefined) return notStartedInTime(startedAt);
   const limits = { keepBytes: bounds.executionOutputBytes, readBytes: FLOOD_BYTES };
   const stdout = new Capture(stream.stdout, limits, () => flood.abort());
   const stderr = new Capture(stream.stderr, limits, () => flood.abort());
@@ -83,12 +87,19 @@ async function start(deps: Deps, session: SessionDocument, request: ExecuteReque
   }
 }
 
+/** The time was over before the cluster had even taken the command. */
+function notStartedInTime(startedAt: number): ExecutionResult {
+  const nothing = { success: false, stdout: '', stderr: '', output: '', returncode: UNKNOWN_EXIT_CODE, truncated: false };
+  return { ...nothing, end: 'timed_out', timed_out: true, duration_ms: Math.round(performance.now() - startedAt) };
+}
+
 function restarting(cause: unknown): AppError {
   return new AppError('pod_restarting', "The session's container is restarting.", { cause, retryAfterSeconds: 1 });
 }
 
 async function podLost(deps: Deps, session: SessionDocument, cause: unknown): Promise<AppError> {
-  const result = await changeSession(deps, session.id, { type: 'pod_lost', reason: 'the pod is gone' });
+  const reason = 'the pod is gone';
+  const result = await changeSession(deps, session.id, { type: 'pod_lost', reason, podUid: session.pod_uid });
   const now = result?.session ?? session;
   return now.status === 'running' ? new AppError('conflict', "The session's pod is gone.", { cause }) : invalidState(now, 'execute');
 }

@@ -17,7 +17,7 @@ export function createTasksApp(deps: AppDeps, services: Pick<Services, 'runTask'
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
   app.use('/tasks/*', requireInternal(internalAuth));
   app.post('/tasks/:target', readJsonBody(TASK_BYTES), async (c) => {
-    await services.runTask(c.req.param('target'), await c.req.json<unknown>());
+    await services.runTask(c.req.param('target'), await c.req.json<unknown>(), c.req.raw.signal);
     return c.json({ done: true });
   });
   return app;

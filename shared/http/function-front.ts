@@ -28,7 +28,7 @@ interface Hidden {
 }
 
 /** Registers the app under this name with the framework and makes its server, which does not listen yet. */
-export async function createFunctionServer(name: string, app: App): Promise<Server> {
+export function createFunctionServer(name: string, app: App): Server {
   const hidden = new WeakMap<IncomingMessage, Hidden>();
   // The types of the framework's requests are express's; what arrives is node's own.
   const listener = getRequestListener(app.fetch, { errorHandler: answerUnreadable });
@@ -36,14 +36,20 @@ export async function createFunctionServer(name: string, app: App): Promise<Serv
     restore(request, hidden.get(request));
     return listener(request, response);
   });
-  // Loaded when a server is made: express takes longer to import than all of ours.
-  const { getTestServer } = await import('@google-cloud/functions-framework/testing');
-  const framework = getTestServer(name);
+  // Express takes longer to load than all of ours, so the unit listens before it is there, and requests wait for it.
+  let framework: Promise<Server> | undefined;
+  const load = (): Promise<Server> => (framework ??= loadFramework(name));
   const server = createServer({ requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     hidden.set(request, hide(request));
-    framework.emit('request', request, response);
+    void load().then((inner) => inner.emit('request', request, response));
   });
+  server.once('listening', () => setImmediate(() => void load()));
   return server;
+}
+
+async function loadFramework(name: string): Promise<Server> {
+  const { getTestServer } = await import('@google-cloud/functions-framework/testing');
+  return getTestServer(name);
 }
 
 function hide(request: IncomingMessage): Hidden {

@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from '@hono/zod-openapi';
-import { bounds } from '../sessions/create-request.ts';
+import { bounds, labelName } from '../sessions/create-request.ts';
 
 /** For routes that take no query at all: an unknown parameter is a mistake, and says so. */
 export const noQuery = z.strictObject({});
@@ -43,7 +43,8 @@ export const pageQuery = {
 const label = z
   .string()
   .max(130)
-  .regex(/^[^:]+:/, 'must be name:value, such as team:a');
+  .regex(/^[^:]+:/, { abort: true, error: 'must be name:value, such as team:a' })
+  .refine((pair) => labelName.test(pair.slice(0, pair.indexOf(':'))), { message: 'has a name that no label can have' });
 
 export const labelQuery = z
   .union([label, z.array(label).max(bounds.labels)])
@@ -57,6 +58,7 @@ export const labelQuery = z
 
 export function parseLabels(given: string | readonly string[] | undefined): Record<string, string> {
   const pairs = typeof given === 'string' ? [given] : (given ?? []);
+  // Names were checked by the schema, so none is `__proto__`.
   return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf(':')), pair.slice(pair.indexOf(':') + 1)]));
 }
 

@@ -12,7 +12,7 @@ import { createFunctionServer } from './function-front.ts';
  * TERM it takes no new connection and ends when the requests at hand are answered.
  */
 export async function serveFunction(name: string, port: number, app: App): Promise<Server> {
-  const server = await createFunctionServer(name, app);
+  const server = createFunctionServer(name, app);
   process.once('SIGTERM', () => {
     server.close(() => process.exit(0));
     server.closeIdleConnections();

@@ -59,7 +59,7 @@ export interface Services {
   deleteNamespace(caller: Caller, name: string): Promise<void>;
   listTemplates(caller: Caller): Promise<readonly Template[]>;
   /** One delivery of a task; resolving means that it is done and must not come again. */
-  runTask(target: string, payload: unknown): Promise<void>;
+  runTask(target: string, payload: unknown, signal?: AbortSignal): Promise<void>;
   sweep(): Promise<SweepReport>;
   readiness(): Promise<Readiness>;
 }

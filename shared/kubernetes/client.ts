@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ConfigurationOptions, RequestContext, ResponseContext } from '@kubernetes/client-node';
+import type { RequestContext, ResponseContext } from '@kubernetes/client-node';
 import { openAccess, type ClusterAccess } from './access.ts';
 import { createExecDialer } from './exec-handshake.ts';
 import { openExecStream } from './exec-stream.ts';
@@ -71,30 +71,4 @@ function timeoutOf(method: string, path: string): number {
   const inNamespace = segments[0] === 'namespaces' && segments.length > 2 ? segments.slice(2) : segments;
   const isCollection = inNamespace.length === 1 && method !== 'POST';
   return isCollection || inNamespace[2] === 'log' ? LIST_TIMEOUT_MS : REQUEST_TIMEOUT_MS;
-}
-
-const patchTypes = {
-  json: 'application/json-patch+json',
-  merge: 'application/merge-patch+json',
-  strategic: 'application/strategic-merge-patch+json',
-} as const;
-
-export interface CallOptions {
-  readonly signal?: AbortSignal;
-  /** What the body of a patch is; the library takes every patch for a JSON patch. */
-  readonly patch?: keyof typeof patchTypes;
-}
-
-/**
- * The second argument of a typed call: `core.readNamespacedPod({ name, namespace }, callOptions({ signal }))`.
- *
- * The library has no such parameter, but hands each request to its authentication method before it is sent; ours is in the transport,
- * so the place is free.
- */
-export function callOptions({ signal, patch }: CallOptions): ConfigurationOptions {
-  const applySecurityAuthentication = (context: RequestContext): void => {
-    if (signal !== undefined) context.setSignal(signal);
-    if (patch !== undefined) context.setHeaderParam('Content-Type', patchTypes[patch]);
-  };
-  return { authMethods: { default: { getName: () => 'call options', applySecurityAuthentication } } };
 }

@@ -74,7 +74,14 @@ function isApiException(error: unknown): error is Error & { code: number; body: 
   return error instanceof Error && 'code' in error && typeof error.code === 'number' && 'body' in error && 'headers' in error;
 }
 
-export const isNotFound = (error: unknown): boolean => statusOf(error)?.code === 404;
+/** Kubernetes says so itself: the 404 of a proxy, or of a wrong path, is no word about an object. */
+export const isNotFound = (error: unknown): boolean => statusOf(error)?.reason === 'NotFound';
+
+/** https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#namespacelifecycle */
+export function isNamespaceTerminating(error: unknown): boolean {
+  const status = statusOf(error);
+  return status?.code === 403 && status.message.includes('is being terminated');
+}
 
 /** A name is taken. (A 409 has several reasons; see `isConflict`.) */
 export const isAlreadyExists = (error: unknown): boolean => statusOf(error)?.reason === 'AlreadyExists';
@@ -97,7 +104,7 @@ export function translateKubernetesError(error: unknown): AppError {
   if (error instanceof KubernetesUnreachable) {
     return new AppError('cluster_unavailable', 'The Kubernetes API could not be reached or did not answer in time.', { cause: error });
   }
-  if (error instanceof Error && error.name === 'AbortError') {
+  if (error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError')) {
     return new AppError('cluster_unavailable', 'The request to Kubernetes was given up.', { cause: error });
   }
   return new AppError('internal', 'Something went wrong while talking to Kubernetes.', { cause: error });

@@ -8,7 +8,8 @@ import type { V1Namespace } from '@kubernetes/client-node';
 import type { Deps } from '../deps.ts';
 import type { Entitlements } from '../entitlements/model.ts';
 import { AppError } from '../errors/app-error.ts';
-import { isAlreadyExists, isConflict, isNotFound, statusOf } from '../kubernetes/errors.ts';
+import { isAlreadyExists, isConflict, isNamespaceTerminating, isNotFound } from '../kubernetes/errors.ts';
+import { callOptions } from '../kubernetes/call-options.ts';
 import type { Kubernetes } from '../kubernetes/port.ts';
 import { labels } from '../pods/names.ts';
 import { buildNamespaceObjects, type NamespaceObjects } from '../pods/namespace-objects.ts';
@@ -49,16 +50,10 @@ async function buildNamespace(deps: Deps, objects: NamespaceObjects, signal: Abo
     await writeObjects(kubernetes, objects);
     return uid;
   } catch (error) {
-    if (!isNotFound(error) && !isTerminating(error)) throw error;
+    if (!isNotFound(error) && !isNamespaceTerminating(error)) throw error;
     await pause(GONE_POLL_MS, signal);
     return undefined;
   }
-}
-
-/** https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#namespacelifecycle */
-function isTerminating(error: unknown): boolean {
-  const status = statusOf(error);
-  return status?.code === 403 && status.message.includes('is being terminated');
 }
 
 /** Forgets that the objects were written: somebody has removed the namespace behind our back. */
@@ -108,7 +103,11 @@ async function createNamespace(
         `The Kubernetes namespace "${name}" exists and is not this installation's. Choose another namespace.`,
       );
     }
-    if (present.metadata.deletionTimestamp === undefined) return present.metadata.uid;
+    if (present.metadata.deletionTimestamp === undefined) {
+      const { labels: wanted, annotations } = body.metadata ?? {};
+      await kubernetes.core.patchNamespace({ name, body: { metadata: { labels: wanted, annotations } } }, callOptions({ patch: 'merge' }));
+      return present.metadata.uid;
+    }
     await pause(GONE_POLL_MS, signal);
   }
 }

@@ -10,7 +10,7 @@ import { statusOf } from '../kubernetes/errors.ts';
 import type { Kubernetes } from '../kubernetes/port.ts';
 import { pause } from '../kubernetes/retry.ts';
 import type { NamespaceDocument } from './model.ts';
-import { readNamespace } from './read.ts';
+import { readOwnNamespace } from './read.ts';
 
 const GONE_POLL_MS = 100;
 
@@ -18,7 +18,7 @@ const GONE_POLL_MS = 100;
 export async function releaseNamespace(deps: Deps, stored: StoredDocument<NamespaceDocument>): Promise<void> {
   const kubernetes = await deps.kubernetes();
   const { data } = stored;
-  const uid = data.k8s_uid ?? (await readNamespace(kubernetes, data.k8s_namespace))?.metadata?.uid ?? null;
+  const uid = data.k8s_uid ?? (await readOwnNamespace(kubernetes, data.k8s_namespace, deps.installation))?.metadata?.uid ?? null;
   if (data.state !== 'releasing' || data.k8s_uid !== uid) {
     const releasing = { ...data, state: 'releasing' as const, k8s_uid: uid, objects_digest: null };
     if (!(await updateNamespace(deps, stored, releasing))) return;
@@ -30,7 +30,7 @@ export async function releaseNamespace(deps: Deps, stored: StoredDocument<Namesp
 export async function finishRelease(deps: Deps, stored: StoredDocument<NamespaceDocument>, signal: AbortSignal): Promise<void> {
   const { data } = stored;
   const kubernetes = await deps.kubernetes();
-  const present = await readNamespace(kubernetes, data.k8s_namespace);
+  const present = await readOwnNamespace(kubernetes, data.k8s_namespace, deps.installation);
   const uid = present?.metadata?.uid;
   if (uid === undefined || (data.k8s_uid !== null && data.k8s_uid !== uid)) {
     await updateNamespace(deps, stored, { ...data, state: 'active', k8s_uid: null, objects_digest: null });

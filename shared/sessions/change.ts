@@ -66,7 +66,8 @@ export function invalidState(session: SessionDocument, action: string): AppError
 /** Whether the write went through; `false` means that the document has changed since it was read. */
 async function writeChange(deps: Deps, stored: StoredDocument<SessionDocument>, next: SessionDocument): Promise<boolean> {
   const releases = holdsResources(stored.data.status) && !holdsResources(next.status);
-  const leaves = next.status === 'terminated';
+  // A failed session has nothing in its namespace any more; it must not keep the name from others until its deadline.
+  const leaves = next.status === 'terminated' || next.status === 'failed';
   if (!releases && !leaves) return compareAndSwap(deps, stored, next);
   const keys = [userKey(next.user), stored.key, namespaceKey(next.namespace)];
   return deps.store.transact(keys, ([user, session, namespace]) => {

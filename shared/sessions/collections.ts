@@ -18,9 +18,12 @@ export function sessionKey(id: string): DocumentKey {
   return { collection: collections.sessions, id };
 }
 
-/** A user's name may hold what a document id may not (`+`), and a plain replacement could make two users one: hence the digest. */
+/**
+ * A user's name may be what a document's id may not (`a+b`, `__x__`), and a plain replacement could make two users one: hence the digest. A
+ * name that looks like one is hashed too.
+ */
 export function userKey(user: string): DocumentKey {
-  const safe = /^[A-Za-z0-9_:@-][A-Za-z0-9_.:@-]*$/.test(user);
+  const safe = /^[A-Za-z0-9_:@-][A-Za-z0-9_.:@-]*$/.test(user) && !/^__.*__$|^sha256:/.test(user);
   return { collection: collections.users, id: safe ? user : `sha256:${createHash('sha256').update(user).digest('hex')}` };
 }
 

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { userTypes } from '../entitlements/model.ts';
+import { parseQuantity } from '../templates/quantities.ts';
 
 /** Limits of Kubernetes and of Berth's own, in one place for schemas and tests. */
 export const bounds = {
@@ -50,9 +51,11 @@ export const namespaceSchema = dnsLabel(bounds.namespaceCharacters).refine((name
 const cpuQuantity = z
   .string()
   .regex(/^([1-9][0-9]{0,6}m|(0\.[0-9]{1,3}|[1-9][0-9]{0,3}(\.[0-9]{1,3})?))$/, 'a CPU quantity such as 500m or 2');
+const LARGEST_MEMORY_BYTES = 2 ** 50;
 const memoryQuantity = z
   .string()
-  .regex(/^[1-9][0-9]{0,15}(\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$/, 'a memory quantity such as 512Mi or 2Gi');
+  .regex(/^[1-9][0-9]{0,15}(\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$/, { abort: true, error: 'a memory quantity such as 512Mi or 2Gi' })
+  .refine((quantity) => parseQuantity(quantity) <= LARGEST_MEMORY_BYTES, { message: 'at most 1024Ti' });
 const imageReference = z
   .string()
   .min(1)
@@ -76,13 +79,23 @@ const envSchema = z
   )
   .refine((env) => Object.values(env).every((value) => !value.includes('\0')), { message: 'values cannot hold a NUL character' });
 
+export const labelName = /^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/;
+
 /** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/ without prefixes: they never become Kubernetes labels. */
 export const labelsSchema = z
   .record(
-    z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/, 'a label name of letters, digits, _ and -'),
+    z.string().regex(labelName, 'a label name of letters, digits, _ and -'),
     z.string().max(63),
   )
   .refine((labels) => Object.keys(labels).length <= bounds.labels, { message: `at most ${bounds.labels} labels` });
+
+/** Of the container; text is run by a shell. */
+const commandSchema = z
+  .union([z.string().min(1), z.array(z.string()).min(1).max(256)])
+  .refine((command) => [command].flat().reduce((sum, part) => sum + Buffer.byteLength(part), 0) <= bounds.commandBytes, {
+    message: `at most ${bounds.commandBytes} bytes together`,
+  })
+  .refine((command) => ![command].flat().some((part) => part.includes('\0')), { message: 'cannot hold a NUL character' });
 
 const resourceLimits = z.strictObject({
   cpu: cpuQuantity.optional(),
@@ -138,7 +151,7 @@ export const createSessionSchema = z.strictObject({
   expected_duration_minutes: z.unknown().optional(),
   name: z.string().min(1).max(bounds.nameCharacters).regex(printable, 'no control characters').optional(),
   labels: labelsSchema.optional(),
-  command: z.union([z.string().min(1).max(bounds.commandBytes), z.array(z.string().max(bounds.commandBytes)).min(1).max(256)]).optional(),
+  command: commandSchema.optional(),
   ports: z.array(z.unknown()).max(32).optional(),
   volumes: z.array(z.unknown()).max(32).optional(),
   project_id: identifier.optional(),

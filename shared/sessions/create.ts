@@ -17,7 +17,8 @@ import { readSession } from './change.ts';
 import type { CreateSessionRequest } from './create-request.ts';
 import { deleteSession, enqueueExpire } from './delete.ts';
 import type { LastChange, SessionDocument } from './model.ts';
-import { provision } from './provision.ts';
+import { creatingGraceMs, PREPARE_MS } from './patience.ts';
+import { prepare, provision } from './provision.ts';
 import { resolveSession, type ResolvedSession } from './resolve.ts';
 import { provisionTaskName } from './task-names.ts';
 
@@ -33,8 +34,6 @@ export interface Created {
   readonly replayed: boolean;
 }
 
-/** The inline work goes first; the task finds it done, or does it where we died. */
-const SAFETY_NET_MS = 10_000;
 const TASK_MS = 9 * 60_000;
 
 /** The user that the request acts for. Throws `AppError` `forbidden`, `validation_failed`. */
@@ -61,8 +60,13 @@ export async function createSession(deps: Deps, caller: Caller, request: CreateS
   const userType = caller.kind === 'admin' ? request.user_type : undefined;
   const admitted = await admitSession(deps, { session, userType, idempotency });
   if (!admitted.replayed) deps.metrics.count('berth_sessions_created_total', { template: session.template });
-  const ready = await startInline(deps, admitted.session, resolved, options.waitSeconds, idempotency?.key);
-  return { session: ready, replayed: admitted.replayed };
+  try {
+    const started = await startInline(deps, admitted.session, resolved.env, options.waitSeconds * 1000);
+    return { session: started, replayed: admitted.replayed };
+  } catch (error) {
+    // The session of an earlier request is that request's: its caller has it already.
+    throw admitted.replayed ? asAppError(error) : await undo(deps, admitted.session, idempotency?.key, error);
+  }
 }
 
 function newSession(deps: Deps, caller: Caller, user: string, request: CreateSessionRequest, resolved: ResolvedSession): SessionDocument {
@@ -109,35 +113,39 @@ function newSession(deps: Deps, caller: Caller, user: string, request: CreateSes
 }
 
 /** Does the work within the request; the client's own connection plays no part: a client that hangs up changes nothing. */
-async function startInline(
-  deps: Deps,
-  session: SessionDocument,
-  resolved: ResolvedSession,
-  waitSeconds: number,
-  idempotency: DocumentKey | undefined,
-): Promise<SessionDocument> {
+async function startInline(deps: Deps, session: SessionDocument, env: ResolvedSession['env'], waitMs: number): Promise<SessionDocument> {
   if (session.status !== 'creating') return session;
   const startedAt = performance.now();
-  // Values of env exist in this request alone, so it stays until they are safe, however short the caller wants to wait.
-  const waitMs = Math.max(waitSeconds * 1000, resolved.spec.env_names.length > 0 ? 2000 : 0);
-  try {
-    using deadline = startDeadline(waitMs);
-    const [started] = await Promise.all([
-      waitMs === 0 ? undefined : provision(deps, session.id, { env: resolved.env, signal: deadline.signal }),
-      enqueueProvision(deps, session, new Date(deps.clock.now().getTime() + (waitMs === 0 ? 0 : SAFETY_NET_MS))),
-      enqueueExpire(deps, session),
-    ]);
-    if (started?.status === 'running') deps.metrics.observe('berth_session_start_seconds', (performance.now() - startedAt) / 1000);
-    return started ?? session;
-  } catch (error) {
-    throw await undo(deps, session, idempotency, error);
+  const hasEnv = session.spec.env_names.length > 0;
+  // The inline work goes first; the task finds it done, or does it where we died, or when the caller does not wait any longer.
+  const netMs = hasEnv ? creatingGraceMs(session.spec) : Math.min(waitMs, creatingGraceMs(session.spec));
+  const [started] = await Promise.all([
+    prepareAndWait(deps, session, env, waitMs),
+    enqueueProvision(deps, session, new Date(deps.clock.now().getTime() + netMs)),
+    enqueueExpire(deps, session),
+  ]);
+  if (started.status === 'running') deps.metrics.observe('berth_session_start_seconds', (performance.now() - startedAt) / 1000);
+  if (started.status === 'creating' && hasEnv) await ensureProvisionTask(deps, session.id);
+  return started;
+}
+
+async function prepareAndWait(
+  deps: Deps,
+  session: SessionDocument,
+  env: ResolvedSession['env'],
+  waitMs: number,
+): Promise<SessionDocument> {
+  if (session.spec.env_names.length > 0) {
+    using safe = startDeadline(PREPARE_MS);
+    await prepare(deps, session.id, { env, signal: safe.signal });
   }
+  if (waitMs === 0) return session;
+  using deadline = startDeadline(waitMs);
+  return (await provision(deps, session.id, { env, signal: deadline.signal })) ?? session;
 }
 
 /** The caller gets an error and never learns of the session, so nothing may stay of it: a retry must not find it in the way. */
 async function undo(deps: Deps, session: SessionDocument, idempotency: DocumentKey | undefined, cause: unknown): Promise<Error> {
-  const ours = cause instanceof StoreError || cause instanceof TaskError;
-  const error = ours ? cause : translateKubernetesError(cause);
   try {
     if (idempotency !== undefined) await deps.store.delete(idempotency);
     await deleteSession(deps, session.id, { by: 'system', key_id: null, request_id: session.last_change.request_id });
@@ -149,7 +157,11 @@ async function undo(deps: Deps, session: SessionDocument, idempotency: DocumentK
       error: undoing,
     });
   }
-  return error;
+  return asAppError(cause);
+}
+
+function asAppError(error: unknown): Error {
+  return error instanceof StoreError || error instanceof TaskError ? error : translateKubernetesError(error);
 }
 
 async function enqueueProvision(deps: Deps, session: SessionDocument, scheduleTime: Date, attempt = 0): Promise<void> {
@@ -162,15 +174,17 @@ async function enqueueProvision(deps: Deps, session: SessionDocument, scheduleTi
 }
 
 /** The `provision` task. It waits at most nine minutes, as a task's request may last ten, and then lays the next. */
-export async function provisionSession(deps: Deps, id: string): Promise<void> {
+export async function provisionSession(deps: Deps, id: string, signal?: AbortSignal): Promise<void> {
   using deadline = startDeadline(TASK_MS);
-  const session = await provision(deps, id, { signal: deadline.signal });
+  const until = signal === undefined ? deadline.signal : AbortSignal.any([signal, deadline.signal]);
+  const session = await provision(deps, id, { signal: until });
   if (session?.status !== 'creating') return;
+  signal?.throwIfAborted();
   const now = deps.clock.now();
   await enqueueProvision(deps, session, now, Math.floor(now.getTime() / 1000));
 }
 
-/** Used by the sweep: the task may have been lost. */
+/** Lays the task for now, once a minute at most: it may have been lost, or is later than need be. */
 export async function ensureProvisionTask(deps: Deps, id: string): Promise<void> {
   const stored = await readSession(deps, id);
   if (stored?.data.status !== 'creating') return;

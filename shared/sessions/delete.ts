@@ -47,33 +47,43 @@ async function finishInTime(deps: Deps, session: SessionDocument): Promise<Sessi
   }
 }
 
-/** The `expire` task: the document is the truth, so it looks there, does what is due and lays the next task where it is too early. */
-export async function expireSession(deps: Deps, id: string): Promise<'done' | 'again'> {
+/**
+ * The `expire` task: the document is the truth, so it looks there, does what is due and lays the next task where it is too early.
+ * `again`: it is not over, and the task has to come again.
+ */
+export async function expireSession(deps: Deps, id: string, signal?: AbortSignal): Promise<'done' | 'again'> {
   const stored = await readSession(deps, id);
   if (stored === undefined) return 'done';
   const now = deps.clock.now();
   let session = stored.data;
   if (session.status !== 'terminating') {
     if (Date.parse(session.expires_at) > now.getTime()) {
-      await enqueueExpire(deps, session);
-      return 'done';
+      // A task that runs in the second of its own name cannot lay itself again.
+      return (await enqueueExpire(deps, session)) === 'enqueued' || session.status === 'terminated' ? 'done' : 'again';
     }
     session = (await changeSession(deps, id, { type: 'deadline' }, bySystem))?.session ?? session;
   }
   if (session.status !== 'terminating') return 'done';
   using deadline = startDeadline(TASK_MS);
-  const ended = await finishTermination(deps, session, deadline.signal);
+  const until = signal === undefined ? deadline.signal : AbortSignal.any([signal, deadline.signal]);
+  const ended = await finishTermination(deps, session, until);
   return ended.status === 'terminating' ? 'again' : 'done';
 }
 
 /** Lays the task that looks at the session's deadline; laying it again under the same deadline changes nothing. */
-export async function enqueueExpire(deps: Deps, session: SessionDocument): Promise<void> {
-  if (session.status === 'terminated') return;
+export async function enqueueExpire(deps: Deps, session: SessionDocument): Promise<'enqueued' | 'duplicate'> {
+  if (session.status === 'terminated') return 'duplicate';
   const wake = wakeTime(session, deps.clock.now());
-  await deps.queue.enqueue({
+  return deps.queue.enqueue({
     name: expireTaskName(session.id, wake),
     target: 'expire',
     payload: { session_id: session.id },
     scheduleTime: wake,
   });
+}
+
+/** Used by the sweep: lays a task for what is due now, once a minute at most. It does not do it itself: one pod that will not go takes minutes. */
+export async function ensureExpireTask(deps: Deps, id: string): Promise<void> {
+  const minute = new Date(Math.floor(deps.clock.now().getTime() / 60_000) * 60_000);
+  await deps.queue.enqueue({ name: expireTaskName(id, minute), target: 'expire', payload: { session_id: id } });
 }

@@ -34,6 +34,8 @@ export async function finishTermination(deps: Deps, session: SessionDocument, si
   if (await removePod(deps, session)) {
     await waitUntilGone(kubernetes, session, signal);
     if (signal.aborted) return session;
+    // A create that was under way may have written it meanwhile.
+    await removeSecret(deps, session);
   }
   const [released] = await Promise.all([
     changeSession(deps, session.id, { type: 'released' }),

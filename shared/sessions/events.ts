@@ -6,7 +6,7 @@
  */
 import type { CoreV1Event } from '@kubernetes/client-node';
 import type { Deps } from '../deps.ts';
-import { isNotFound, translateKubernetesError } from '../kubernetes/errors.ts';
+import { isNotFound, statusOf, translateKubernetesError } from '../kubernetes/errors.ts';
 import { containerName } from '../pods/names.ts';
 import type { SessionDocument } from './model.ts';
 
@@ -84,9 +84,8 @@ export async function sessionLogs(deps: Deps, session: SessionDocument, options:
       ...(options.tailLines === undefined ? {} : { tailLines: options.tailLines }),
     });
   } catch (error) {
-    const translated = translateKubernetesError(error);
     // 400: the container waits to start, or has no earlier run; 404: the pod is not there.
-    if (isNotFound(error) || translated.code === 'cluster_refused') return '';
-    throw translated;
+    if (isNotFound(error) || statusOf(error)?.code === 400) return '';
+    throw translateKubernetesError(error);
   }
 }

@@ -16,8 +16,8 @@ export type SessionEvent =
   | { readonly type: 'stop'; readonly cause: 'requested' | 'idle' }
   /** The pod of a stopping session is gone. */
   | { readonly type: 'pod_gone' }
-  /** The pod of a running session is gone and nobody asked for it. */
-  | { readonly type: 'pod_lost'; readonly reason: string }
+  /** The pod of a running session is gone and nobody asked for it. `podUid` is the lost one's: a later pod has nothing to do with it. */
+  | { readonly type: 'pod_lost'; readonly reason: string; readonly podUid: string | null }
   | { readonly type: 'crash_loop'; readonly reason: string }
   | { readonly type: 'start' }
   | { readonly type: 'deadline' }
@@ -120,7 +120,7 @@ function decideRunning(session: SessionDocument, event: SessionEvent, now: Date)
     case 'stop':
       return { status: 'stopping', message: event.cause === 'idle' ? 'Idle for its idle timeout; the session stops' : 'The session stops' };
     case 'pod_lost':
-      return onPodLost(session, event.reason, now);
+      return event.podUid === session.pod_uid ? onPodLost(session, event.reason, now) : undefined;
     case 'crash_loop':
       return { status: 'failed', message: event.reason, fields: { reason: event.reason } };
     default:

@@ -11,7 +11,7 @@ import type { Deps } from '../deps.ts';
 import { entitlementsOf } from '../entitlements/limits.ts';
 import type { UserDocument } from '../entitlements/model.ts';
 import { AppError } from '../errors/app-error.ts';
-import { isAlreadyExists, isNotFound, statusOf } from '../kubernetes/errors.ts';
+import { isAlreadyExists, isNamespaceTerminating, isNotFound, statusOf } from '../kubernetes/errors.ts';
 import type { Kubernetes } from '../kubernetes/port.ts';
 import { pause, retryWhile } from '../kubernetes/retry.ts';
 import { ensureNamespace, forgetObjects } from '../namespaces/ensure.ts';
@@ -23,6 +23,8 @@ import { userKey } from './collections.ts';
 import { removePod, removeSecret } from './end.ts';
 import { waitUntilReady } from './readiness.ts';
 import type { SessionDocument } from './model.ts';
+
+const LOOK_AGAIN_MS = 100;
 
 export interface ProvisionOptions {
   /** Known only to the request that created the session: the store never holds it. */
@@ -36,6 +38,27 @@ export interface ProvisionOptions {
  * cannot be reached; then everything is as it was, and a later call goes on.
  */
 export async function provision(deps: Deps, id: string, options: ProvisionOptions): Promise<SessionDocument | undefined> {
+  return whileCreating(deps, id, options.signal, async (session) => {
+    await attempt(deps, session, options);
+    return false;
+  });
+}
+
+/** The part of it that only the creating request can do: the namespace, and in it the Secret with the values of `env`. */
+export async function prepare(deps: Deps, id: string, options: Required<ProvisionOptions>): Promise<void> {
+  await whileCreating(deps, id, options.signal, async (session) => {
+    await ensureSessionNamespace(deps, session, options.signal);
+    return ensureSecret(deps, await deps.kubernetes(), session, options.env);
+  });
+}
+
+/** Calls until the call says that it is done, the session has left `creating`, or the signal aborts. */
+async function whileCreating(
+  deps: Deps,
+  id: string,
+  signal: AbortSignal,
+  call: (session: SessionDocument) => Promise<boolean>,
+): Promise<SessionDocument | undefined> {
   for (let attempts = 0; ; attempts += 1) {
     const stored = await readSession(deps, id);
     if (stored === undefined) return undefined;
@@ -44,23 +67,33 @@ export async function provision(deps: Deps, id: string, options: ProvisionOption
       if (attempts > 0) await removeLeftovers(deps, session);
       return session;
     }
-    if (options.signal.aborted) return session;
+    if (signal.aborted) return session;
     try {
-      await attempt(deps, session, options);
+      if (await call(session)) return session;
     } catch (error) {
-      if (options.signal.aborted) continue;
-      const refusal = refusalReason(error);
-      if (refusal === undefined) throw error;
-      await changeSession(deps, id, { type: 'start_failed', reason: refusal });
+      if (!signal.aborted) await onFailure(deps, session, error, signal);
     }
   }
+}
+
+/** Throws on what says nothing about the session. */
+async function onFailure(deps: Deps, session: SessionDocument, error: unknown, signal: AbortSignal): Promise<void> {
+  if (isNotFound(error) || isNamespaceTerminating(error)) {
+    // Somebody has removed the namespace behind our back, or is at it.
+    await forgetObjects(deps, session.namespace);
+    await pause(LOOK_AGAIN_MS, signal).catch(() => {});
+    return;
+  }
+  const reason = refusalReason(error);
+  if (reason === undefined) throw error;
+  await changeSession(deps, session.id, { type: 'start_failed', reason });
 }
 
 /** The session may have ended between our look at it and the creation of its pod: then the pod is nobody's, and goes. */
 async function removeLeftovers(deps: Deps, session: SessionDocument): Promise<void> {
   if (session.status === 'running' || session.status === 'stopping' || session.status === 'stopped') return;
   await removePod(deps, session);
-  if (session.status === 'terminated') await removeSecret(deps, session);
+  if (session.status !== 'failed') await removeSecret(deps, session);
 }
 
 /** One pass; what it brought about stands in the session's document. */
@@ -69,9 +102,7 @@ async function attempt(deps: Deps, session: SessionDocument, options: ProvisionO
     await changeSession(deps, session.id, { type: 'start_deadline' });
     return;
   }
-  const user = await deps.store.get<UserDocument>(userKey(session.user));
-  const entitlements = entitlementsOf(session.user_type, user?.data.limits);
-  await ensureNamespace(deps, session.namespace, entitlements, options.signal);
+  await ensureSessionNamespace(deps, session, options.signal);
   const kubernetes = await deps.kubernetes();
   if (!(await ensureSecret(deps, kubernetes, session, options.env))) {
     const reason = 'create_interrupted: Berth was interrupted before the values of env were safe; create the session again';
@@ -86,6 +117,11 @@ async function attempt(deps: Deps, session: SessionDocument, options: ProvisionO
   } else if (outcome.kind === 'failed') {
     await changeSession(deps, session.id, { type: 'start_failed', reason: outcome.reason });
   }
+}
+
+async function ensureSessionNamespace(deps: Deps, session: SessionDocument, signal: AbortSignal): Promise<void> {
+  const user = await deps.store.get<UserDocument>(userKey(session.user));
+  await ensureNamespace(deps, session.namespace, entitlementsOf(session.user_type, user?.data.limits), signal);
 }
 
 /**
@@ -110,10 +146,6 @@ async function ensurePod(deps: Deps, { core }: Kubernetes, session: SessionDocum
   try {
     return await retryWhile(isTooEarly, () => core.createNamespacedPod({ namespace, body }), signal);
   } catch (error) {
-    if (isNotFound(error)) {
-      await forgetObjects(deps, session.namespace);
-      return undefined;
-    }
     if (!isAlreadyExists(error)) throw error;
   }
   const present = await readPod(core, session);
@@ -122,7 +154,7 @@ async function ensurePod(deps: Deps, { core }: Kubernetes, session: SessionDocum
   }
   // The pod of an earlier generation is on its way out.
   if (present !== undefined) await removePod(deps, session);
-  await pause(100, signal);
+  await pause(LOOK_AGAIN_MS, signal);
   return undefined;
 }
 
@@ -173,7 +205,6 @@ function refusalReason(error: unknown): string | undefined {
   if (error instanceof AppError && error.code === 'cluster_refused') return `refused: ${error.detail}`;
   const status = statusOf(error);
   if (status === undefined) return undefined;
-  if (status.code === 403 && status.message.includes('is being terminated')) return undefined;
   if (status.code === 403 && status.message.includes('exceeded quota')) return `quota: ${status.message}`;
   if (status.code === 403 && status.message.includes('violates PodSecurity')) return `pod_security: ${status.message}`;
   if (status.code === 403 || status.code === 422 || status.code === 400) return `refused: ${status.message}`;

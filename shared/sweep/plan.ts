@@ -9,17 +9,20 @@ import type { NamespaceDocument } from '../namespaces/model.ts';
 import { labels } from '../pods/names.ts';
 import { podState } from '../pods/status.ts';
 import type { SessionDocument } from '../sessions/model.ts';
+import { creatingGraceMs } from '../sessions/patience.ts';
 
 export type SessionAction =
   | { readonly type: 'provision'; readonly id: string }
   /** Deadline reached, or the end begun and not finished. */
   | { readonly type: 'expire'; readonly id: string }
   | { readonly type: 'pod_lost'; readonly id: string; readonly reason: string }
-  | { readonly type: 'crash_loop'; readonly id: string; readonly reason: string };
+  | { readonly type: 'crash_loop'; readonly id: string; readonly reason: string }
+  /** A create that was still under way when the session ended may have written its Secret after that was removed. */
+  | { readonly type: 'forget_env'; readonly id: string };
 
-/** A session that is being created is left to its own request and task for so long. */
-const CREATING_GRACE_MS = 20_000;
 const TERMINATING_GRACE_MS = 10_000;
+/** Longer than any create may still be under way. */
+const FORGET_ENV_MS = 12 * 60_000;
 
 function age(since: string, now: Date): number {
   return now.getTime() - Date.parse(since);
@@ -28,11 +31,16 @@ function age(since: string, now: Date): number {
 /** `pod` is the session's present pod, or `undefined` where the cluster has none of that name. */
 export function planSession(session: SessionDocument, pod: V1Pod | undefined, now: Date): SessionAction | undefined {
   const { id } = session;
-  if (session.status === 'terminated') return undefined;
+  if (session.status === 'terminated') return planTerminated(session, now);
   if (session.status === 'terminating') return age(session.updated_at, now) >= TERMINATING_GRACE_MS ? { type: 'expire', id } : undefined;
   if (age(session.expires_at, now) >= 0) return { type: 'expire', id };
-  if (session.status === 'creating') return age(session.updated_at, now) >= CREATING_GRACE_MS ? { type: 'provision', id } : undefined;
+  if (session.status === 'creating') return age(session.updated_at, now) >= 2 * creatingGraceMs(session.spec) ? { type: 'provision', id } : undefined;
   return session.status === 'running' ? planRunning(session, pod, now) : undefined;
+}
+
+function planTerminated(session: SessionDocument, now: Date): SessionAction | undefined {
+  if (session.spec.env_names.length === 0 || session.terminated_at === null) return undefined;
+  return age(session.terminated_at, now) < FORGET_ENV_MS ? { type: 'forget_env', id: session.id } : undefined;
 }
 
 function planRunning(session: SessionDocument, pod: V1Pod | undefined, now: Date): SessionAction | undefined {

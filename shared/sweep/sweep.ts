@@ -14,8 +14,8 @@ import { labels } from '../pods/names.ts';
 import { changeSession, readSession } from '../sessions/change.ts';
 import { collections, namespaceKey } from '../sessions/collections.ts';
 import { ensureProvisionTask } from '../sessions/create.ts';
-import { expireSession } from '../sessions/delete.ts';
-import { removePod } from '../sessions/end.ts';
+import { ensureExpireTask } from '../sessions/delete.ts';
+import { removePod, removeSecret } from '../sessions/end.ts';
 import type { SessionDocument } from '../sessions/model.ts';
 import { isOrphan, planNamespace, planSession, sessionIdOf, type SessionAction } from './plan.ts';
 
@@ -30,6 +30,8 @@ export interface SweepReport {
 }
 
 const PAGE = 200;
+/** A pass has to end; what is left goes with the next. */
+const LARGEST_PURGE_PAGES = 20;
 
 class Tally {
   readonly actions: Record<string, number> = {};
@@ -129,8 +131,9 @@ async function applySession(deps: Deps, session: SessionDocument, action: Sessio
     case 'provision':
       return ensureProvisionTask(deps, session.id);
     case 'expire':
-      await expireSession(deps, session.id);
-      return;
+      return ensureExpireTask(deps, session.id);
+    case 'forget_env':
+      return removeSecret(deps, session);
     case 'pod_lost':
     case 'crash_loop':
       return recordLoss(deps, session, action);
@@ -150,7 +153,9 @@ async function recordLoss(
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }
-  const result = await changeSession(deps, session.id, { type: action.type, reason: action.reason });
+  const { type, reason } = action;
+  const event = type === 'pod_lost' ? { type, reason, podUid: session.pod_uid } : { type, reason };
+  const result = await changeSession(deps, session.id, event);
   if (result?.session.status === 'failed') await removePod(deps, result.session);
 }
 
@@ -206,13 +211,16 @@ async function removeUnknownNamespaces(
 /** What has a time to go: ended sessions, idempotency records, keys that are no longer valid. */
 async function purgeOld(deps: Deps, tally: Tally): Promise<void> {
   for (const collection of [collections.sessions, collections.idempotency, collections.keys]) {
-    const page = await deps.store.query<{ readonly purge_at: string | null }>(collection, {
-      where: [{ path: 'purge_at', operator: '<=', value: deps.clock.now().toISOString() }],
-      orderBy: { path: 'purge_at', direction: 'ascending' },
-      limit: PAGE,
-    });
-    for (const stored of page.documents) {
-      await tally.run(`purge_${collection}`, { document: stored.key.id }, () => deps.store.delete(stored.key, stored.version));
+    for (let page = 0; page < LARGEST_PURGE_PAGES; page += 1) {
+      const { documents } = await deps.store.query<{ readonly purge_at: string | null }>(collection, {
+        where: [{ path: 'purge_at', operator: '<=', value: deps.clock.now().toISOString() }],
+        orderBy: { path: 'purge_at', direction: 'ascending' },
+        limit: PAGE,
+      });
+      for (const stored of documents) {
+        await tally.run(`purge_${collection}`, { document: stored.key.id }, () => deps.store.delete(stored.key, stored.version));
+      }
+      if (documents.length < PAGE) break;
     }
   }
 }

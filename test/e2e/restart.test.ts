@@ -65,6 +65,19 @@ describe('the service', () => {
     await expect.poll(() => execute(id, 'cat /workspace/file'), { timeout: 15_000 }).toMatchObject({ stdout: 'kept\n' });
   });
 
+  it('ends with one clear line and exit code 1 where the cluster was killed, and starts anew', { timeout: 60_000 }, async () => {
+    const id = await createSession();
+    await execute(id, 'echo kept > /workspace/file');
+    process.kill(readEndpoint(join(directory, 'cluster'))?.pid ?? 0, 'SIGKILL');
+    await expect.poll(() => processesUsing(directory), { timeout: 15_000 }).toEqual([]);
+    expect(await berth.stop()).toBe(1);
+    const output = berth.output.join('\n');
+    expect(output.match(/The embedded cluster has ended/g)).toHaveLength(1);
+    expect(output).not.toMatch(/ECONNREFUSED|^\s+at /m);
+    berth = await startBerth({ directory });
+    await expect.poll(() => execute(id, 'cat /workspace/file'), { timeout: 15_000 }).toMatchObject({ stdout: 'kept\n' });
+  });
+
   it('refuses a second service on the same folder', async () => {
     await expect(startBerth({ directory })).rejects.toThrow(/another Berth runs/);
   });

@@ -14,7 +14,7 @@ import { Mortal } from './mortal.ts';
 
 const RECOVERY_MS = 60_000;
 /** The safety nets and the sweep leave young sessions to those who are at them; the next life begins when they no longer do. */
-const LATER_MS = 45_000;
+const LATER_MS = 90_000;
 
 const caller: Caller = { keyId: 'k', kind: 'user', user: 'alice', requestId: 'r' };
 const request = { env: { TOKEN: 'x' } };

@@ -51,7 +51,7 @@ export async function startServer(
     newId,
     store,
   });
-  const server = await createFunctionServer(`test-${newId()}`, createApp(deps));
+  const server = createFunctionServer(`test-${newId()}`, createApp(deps));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

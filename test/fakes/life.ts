@@ -13,7 +13,7 @@ import { newId } from '../../shared/ids.ts';
 import { connectKubernetes } from '../../shared/kubernetes/client.ts';
 import { createLogger } from '../../shared/observability/create-logger.ts';
 import { createMetrics } from '../../shared/observability/create-metrics.ts';
-import { openLocalQueue, type LocalQueue } from '../../shared/tasks/local.ts';
+import { openLocalQueue, type Deliver, type LocalQueue } from '../../shared/tasks/local.ts';
 import type { Mortal } from './mortal.ts';
 
 export interface LifeOptions {
@@ -41,9 +41,9 @@ export async function startLife(options: LifeOptions): Promise<Life> {
   const store = openSqlite({ database });
   const log = createLogger({ level: 'silent', format: 'text' });
   const ready = Promise.withResolvers<Services>();
-  const deliver = async (target: string, payload: unknown): Promise<number> => {
+  const deliver: Deliver = async (target, payload, { signal }) => {
     try {
-      await (await ready.promise).runTask(target, payload);
+      await (await ready.promise).runTask(target, payload, signal);
       return 200;
     } catch {
       return 503;

@@ -29,7 +29,7 @@ describe('the tasks unit', () => {
   it('runs a task that the process itself sent', async () => {
     const response = await deliver('provision', { [internalSecretHeader]: secret });
     expect(response.status).toBe(200);
-    expect(calls).toEqual([{ name: 'runTask', arguments: ['provision', { session_id: 's1' }] }]);
+    expect(calls).toEqual([{ name: 'runTask', arguments: ['provision', { session_id: 's1' }, expect.any(AbortSignal)] }]);
   });
 
   it('answers outside 2xx where the task has to come again', async () => {

@@ -1,5 +1,5 @@
 import { startEmbeddedCluster } from '../../fakes/embedded-cluster.ts';
-import { callOptions } from '../../../shared/kubernetes/client.ts';
+import { callOptions } from '../../../shared/kubernetes/call-options.ts';
 import type { Rig } from './rig.ts';
 import { describeKubernetes } from './suite.ts';
 

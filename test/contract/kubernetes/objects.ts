@@ -5,7 +5,7 @@
  */
 import type { V1NetworkPolicy } from '@kubernetes/client-node';
 import { describe, expect, test } from 'vitest';
-import { callOptions } from '../../../shared/kubernetes/client.ts';
+import { callOptions } from '../../../shared/kubernetes/call-options.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../../shared/kubernetes/errors.ts';
 import { containing } from './matchers.ts';
 import { eventually } from './rig.ts';

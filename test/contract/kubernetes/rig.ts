@@ -6,7 +6,7 @@
 import { text } from 'node:stream/consumers';
 import type { V1Namespace, V1Pod } from '@kubernetes/client-node';
 import type { ClusterAccess } from '../../../shared/kubernetes/access.ts';
-import { callOptions } from '../../../shared/kubernetes/client.ts';
+import { callOptions } from '../../../shared/kubernetes/call-options.ts';
 import { isNotFound, statusOf, type KubernetesStatus } from '../../../shared/kubernetes/errors.ts';
 import type { ExecExit, ExecOptions, Kubernetes, WatchOptions } from '../../../shared/kubernetes/port.ts';
 import { newId } from '../../../shared/ids.ts';

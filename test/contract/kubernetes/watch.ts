@@ -6,7 +6,7 @@
 import type { V1Secret } from '@kubernetes/client-node';
 import { describe, expect, test } from 'vitest';
 import { openAccess } from '../../../shared/kubernetes/access.ts';
-import { callOptions } from '../../../shared/kubernetes/client.ts';
+import { callOptions } from '../../../shared/kubernetes/call-options.ts';
 import type { WatchEvent, WatchOptions } from '../../../shared/kubernetes/port.ts';
 import { createTransport } from '../../../shared/kubernetes/transport.ts';
 import { watchCollection } from '../../../shared/kubernetes/watch.ts';

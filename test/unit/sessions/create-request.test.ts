@@ -38,6 +38,9 @@ describe('the body of a create', () => {
     ['a name with a newline', { name: 'a\nb' }, 'name'],
     ['33 labels', { labels: Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`l${index}`, ''])) }, 'labels'],
     ['an empty command', { command: '' }, 'command'],
+    ['a command with a NUL', { command: ['sh', 'a\0b'] }, 'command'],
+    ['a command of more than 96 KiB together', { command: Array.from({ length: 10 }, () => 'ü'.repeat(6000)) }, 'command'],
+    ['more memory than there is', { resource_limits: { memory: '9999999999999999Ti' } }, 'resource_limits.memory'],
     ['a list instead of an object', [], ''],
   ];
   for (const [what, body, path] of refused) {

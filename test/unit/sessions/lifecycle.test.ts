@@ -23,7 +23,7 @@ const events: Record<string, SessionEvent> = {
   start_deadline: { type: 'start_deadline' },
   stop: { type: 'stop', cause: 'requested' },
   pod_gone: { type: 'pod_gone' },
-  pod_lost: { type: 'pod_lost', reason: 'the node is gone' },
+  pod_lost: { type: 'pod_lost', reason: 'the node is gone', podUid: 'uid-1' },
   crash_loop: { type: 'crash_loop', reason: 'CrashLoopBackOff: exit 1' },
   start: { type: 'start' },
   deadline: { type: 'deadline' },
@@ -61,13 +61,17 @@ describe('nextState', () => {
   }
 
   it('rebuilds a lost pod on its volume as the next generation', () => {
-    const rebuilt = changed(sessionDocument({ ...onVolume, generation: 3 }), { type: 'pod_lost', reason: 'evicted' });
+    const rebuilt = changed(sessionDocument({ ...onVolume, generation: 3 }), { type: 'pod_lost', reason: 'evicted', podUid: 'uid-1' });
     expect(rebuilt).toMatchObject({ status: 'creating', generation: 4, pod_uid: null, reason: 'pod_lost: evicted' });
     expect(rebuilt.start_deadline).toBe('2026-03-01T12:10:00.000Z');
   });
 
+  it('takes no notice of the loss of an earlier pod', () => {
+    expect(after(sessionDocument({ pod_uid: 'uid-2' }), { type: 'pod_lost', reason: 'evicted', podUid: 'uid-1' })).toBe('unchanged');
+  });
+
   it('gives up at the third loss within ten minutes, and forgets older ones', () => {
-    const lost = { type: 'pod_lost', reason: 'evicted' } as const;
+    const lost = { type: 'pod_lost', reason: 'evicted', podUid: 'uid-1' } as const;
     const recent = ['2026-03-01T11:52:00.000Z', '2026-03-01T11:58:00.000Z'];
     expect(after(sessionDocument({ ...onVolume, pod_losses: recent }), lost)).toBe('failed');
     const old = ['2026-03-01T11:49:59.000Z', '2026-03-01T11:58:00.000Z'];

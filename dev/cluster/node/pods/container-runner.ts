@@ -169,7 +169,9 @@ export class ContainerRunner {
   async #runOnce(image: Image): Promise<V1ContainerStateTerminated | undefined> {
     while (!this.#end.signal.aborted) {
       try {
-        this.#run = await this.#start(image);
+        this.#run = await this.#start(image).catch((error: unknown) => {
+          throw asStartError(error);
+        });
         // Told to end while it was being made.
         if (this.#end.signal.aborted) this.#endRun(0);
         return await this.#watch(this.#run);
@@ -298,6 +300,13 @@ export class ContainerRunner {
     this.#context.recordEvent('Normal', 'Killing', `Container ${this.container.name} failed ${kind} probe, will be restarted`);
     this.#endRun((spec?.terminationGracePeriodSeconds ?? 30) * 1000);
   }
+}
+
+/** Whatever keeps a container from being made becomes its status, as with a real kubelet: nobody reads the node's log. */
+function asStartError(error: unknown): Error {
+  if (error instanceof ConfigError || error instanceof StartError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new StartError('CreateContainerError', `failed to create containerd container: ${message}`);
 }
 
 function exitReason(exitCode: number): string {
