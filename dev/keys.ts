@@ -11,6 +11,7 @@ import { ConfigError, parseConfig } from '../shared/config.ts';
 import { openStore } from '../shared/documents/open-store.ts';
 import type { DocumentStore } from '../shared/documents/port.ts';
 import { newId } from '../shared/ids.ts';
+import { storeDirectory } from './store-directory.ts';
 import { keysUsage, parseKeysCommand, type KeysCommand } from './keys-options.ts';
 
 const MINUTE_MS = 60_000;
@@ -61,7 +62,8 @@ async function main(): Promise<void> {
     console.log(keysUsage);
     return;
   }
-  const { store, close } = await openStore(parseConfig(process.env));
+  const config = parseConfig(process.env);
+  const { store, close } = await openStore({ ...config, dataDirectory: storeDirectory(config) });
   try {
     await run(store, command);
   } finally {

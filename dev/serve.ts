@@ -15,6 +15,7 @@ import { createApiApp } from '../shared/http/create-api-app.ts';
 import { createFunctionServer } from '../shared/http/function-front.ts';
 import type { Services } from '../shared/http/services.ts';
 import type { ChosenCluster } from './cluster/choose.ts';
+import { storeDirectory } from './store-directory.ts';
 import { deliverInProcess } from './tasks-in-process.ts';
 
 const DRAIN_MS = 10_000;
@@ -33,13 +34,15 @@ export async function serve(config: Config, starting: Promise<ChosenCluster>): P
   const tasks = deliverInProcess();
   // Loading the client takes longer than anything else here, so it goes side by side with the start of the cluster.
   const client = import('../shared/kubernetes/client.ts').then(({ loadLibrary }) => loadLibrary());
+  const framework = import('@google-cloud/functions-framework/testing');
   const cluster = await starting;
-  const deps = await createDeps(config, { access: cluster.access, clusterWarnings: cluster.warnings, deliver: tasks.deliver });
+  const storeConfig = { ...config, dataDirectory: cluster.embedded ? config.dataDirectory : storeDirectory(config) };
+  const deps = await createDeps(storeConfig, { access: cluster.access, clusterWarnings: cluster.warnings, deliver: tasks.deliver });
   const services = createServices(deps);
   tasks.serve(deps, services);
   const key = await ensureDevelopmentKey(deps.store, config.dataDirectory);
   const server = createFunctionServer('api', createApiApp(deps, services));
-  await client;
+  await Promise.all([client, framework]);
   const url = await listen(server, config.port);
   const stopSweeping = sweepRegularly(deps, services, config.sweepSeconds);
   return {

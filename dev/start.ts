@@ -15,6 +15,8 @@ import { parseStartOptions, usage } from './options.ts';
 import type { Serving } from './serve.ts';
 
 /** Resolves when Berth is ready, or when it is being stopped. */
+const ONE_SIGNAL_MS = 300;
+
 async function start(config: Config): Promise<void> {
   let end = async (): Promise<void> => {};
   const stopping = stopInOrder(() => end());
@@ -23,7 +25,8 @@ async function start(config: Config): Promise<void> {
   if (unlock === undefined) throw new ConfigError([`BERTH_DATA_DIR: another Berth runs with ${config.dataDirectory}`]);
   const choosing = chooseCluster(config);
   const serving = import('./serve.ts').then(({ serve }) => serve(config, choosing));
-  end = () => endBoth(serving, choosing).finally(unlock);
+  let ending: Promise<void> | undefined;
+  end = () => (ending ??= endBoth(serving, choosing).finally(unlock));
   try {
     const [cluster, service] = await Promise.all([choosing, serving]);
     if (stopping.begun()) return;
@@ -61,9 +64,11 @@ interface Stopping {
 /** The first signal stops in order, the second at once: the embedded cluster then ends by itself within a minute. */
 function stopInOrder(stop: () => Promise<void>): Stopping {
   let stopping = false;
+  let impatientFrom = Infinity;
   const begin = (why: string, exitCode: number): void => {
     if (stopping) return;
     stopping = true;
+    impatientFrom = performance.now() + ONE_SIGNAL_MS;
     console.log(why);
     stop().then(
       () => process.exit(exitCode),
@@ -74,8 +79,8 @@ function stopInOrder(stop: () => Promise<void>): Stopping {
     );
   };
   const onSignal = (signal: NodeJS.Signals): void => {
-    // A group's SIGTERM may arrive twice, once through the launcher; only a second Ctrl-C is impatience.
-    if (stopping && signal === 'SIGINT') process.exit(130);
+    // One signal may arrive twice, to the group and through a launcher; only a second Ctrl-C that is meant as one is impatience.
+    if (signal === 'SIGINT' && performance.now() > impatientFrom) process.exit(130);
     begin(`Stopping on ${signal}; Ctrl-C once more to stop at once.`, 0);
   };
   process.on('SIGINT', onSignal);

@@ -10,6 +10,8 @@ import { attachCluster, type AttachedCluster } from './attach.ts';
 
 export interface ChosenCluster {
   readonly access: ClusterAccess;
+  /** Chosen, or standing in for another. */
+  readonly embedded: boolean;
   readonly description: string;
   /** Shown at start, in `/readyz` and in every session. */
   readonly warnings: readonly string[];
@@ -36,7 +38,7 @@ const ORIGINS: Readonly<Record<AttachedCluster['origin'], string>> = {
 };
 
 function external(access: ClusterAccess): ChosenCluster {
-  return { access, description: describe(access), warnings: [], lost: new Promise(() => {}), end: async () => {} };
+  return { access, embedded: false, description: describe(access), warnings: [], lost: new Promise(() => {}), end: async () => {} };
 }
 
 async function embedded(config: Config, warnings: readonly string[]): Promise<ChosenCluster> {
@@ -44,6 +46,7 @@ async function embedded(config: Config, warnings: readonly string[]): Promise<Ch
   const attached = await attachCluster({ directory, images: config.devImages, runtime: config.devRuntime });
   return {
     access: { type: 'kubeconfig', file: attached.kubeconfigFile },
+    embedded: true,
     description: `embedded${ORIGINS[attached.origin]} (KUBECONFIG=${attached.kubeconfigFile})`,
     warnings: [...warnings, ...attached.warnings],
     lost: attached.lost,

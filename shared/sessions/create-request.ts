@@ -83,10 +83,7 @@ export const labelName = /^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/;
 
 /** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/ without prefixes: they never become Kubernetes labels. */
 export const labelsSchema = z
-  .record(
-    z.string().regex(labelName, 'a label name of letters, digits, _ and -'),
-    z.string().max(63),
-  )
+  .record(z.string().regex(labelName, 'a label name of letters, digits, _ and -'), z.string().max(63))
   .refine((labels) => Object.keys(labels).length <= bounds.labels, { message: `at most ${bounds.labels} labels` });
 
 /** Of the container; text is run by a shell. */

@@ -129,12 +129,7 @@ async function startInline(deps: Deps, session: SessionDocument, env: ResolvedSe
   return started;
 }
 
-async function prepareAndWait(
-  deps: Deps,
-  session: SessionDocument,
-  env: ResolvedSession['env'],
-  waitMs: number,
-): Promise<SessionDocument> {
+async function prepareAndWait(deps: Deps, session: SessionDocument, env: ResolvedSession['env'], waitMs: number): Promise<SessionDocument> {
   if (session.spec.env_names.length > 0) {
     using safe = startDeadline(PREPARE_MS);
     await prepare(deps, session.id, { env, signal: safe.signal });

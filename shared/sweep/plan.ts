@@ -34,7 +34,8 @@ export function planSession(session: SessionDocument, pod: V1Pod | undefined, no
   if (session.status === 'terminated') return planTerminated(session, now);
   if (session.status === 'terminating') return age(session.updated_at, now) >= TERMINATING_GRACE_MS ? { type: 'expire', id } : undefined;
   if (age(session.expires_at, now) >= 0) return { type: 'expire', id };
-  if (session.status === 'creating') return age(session.updated_at, now) >= 2 * creatingGraceMs(session.spec) ? { type: 'provision', id } : undefined;
+  if (session.status === 'creating')
+    return age(session.updated_at, now) >= 2 * creatingGraceMs(session.spec) ? { type: 'provision', id } : undefined;
   return session.status === 'running' ? planRunning(session, pod, now) : undefined;
 }
 

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -53,5 +53,14 @@ describe('a start that is interrupted', () => {
     expect(await processesUsing(directory)).toEqual([]);
     const berth = await startBerth({ directory });
     expect(await berth.stop()).toBe(0);
+  });
+
+  it('by KILL leaves the cluster to the next one', { timeout: 60_000 }, async () => {
+    await interruptWhen('cluster/lock', 'SIGKILL');
+    await expect.poll(() => existsSync(join(directory, 'cluster/endpoint.json')), { timeout: 10_000 }).toBe(true);
+    const berth = await startBerth({ directory });
+    expect(berth.output.join('\n')).toContain('still running from the last start');
+    expect(await berth.stop()).toBe(0);
+    expect(await readFile(join(directory, 'cluster/cluster.log'), 'utf8')).not.toContain('ERR_IPC_CHANNEL_CLOSED');
   });
 });

@@ -16,7 +16,13 @@ const pod = {
   kind: 'Pod',
   metadata: { name: 'box', namespace: 'default', labels: { app: 'box' } },
   spec: {
-    containers: [{ name: 'main', image: 'debian:bookworm-slim', command: ['sh', '-c', 'trap "exit 143" TERM; echo started; while :; do sleep 0.2; echo tick; done'] }],
+    containers: [
+      {
+        name: 'main',
+        image: 'debian:bookworm-slim',
+        command: ['sh', '-c', 'trap "exit 143" TERM; echo started; while :; do sleep 0.2; echo tick; done'],
+      },
+    ],
   },
 };
 
@@ -25,7 +31,9 @@ describe.skipIf(!installed)('kubectl', () => {
 
   beforeAll(async () => {
     cluster = await startEmbeddedCluster();
-    const create = spawn('kubectl', ['--kubeconfig', cluster.kubeconfigFile, 'create', '-f', '-'], { stdio: ['pipe', 'ignore', 'inherit'] });
+    const create = spawn('kubectl', ['--kubeconfig', cluster.kubeconfigFile, 'create', '-f', '-'], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
     create.stdin.end(JSON.stringify(pod));
     expect(await once(create, 'exit')).toEqual([0, null]);
   });
@@ -53,7 +61,9 @@ describe.skipIf(!installed)('kubectl', () => {
   it('runs commands in it, with input and with a terminal', async () => {
     expect(await kubectl('exec', 'box', '--', 'sh', '-c', 'echo out; echo err >&2')).toBe('out\n');
     await expect(kubectl('exec', 'box', '--', 'sh', '-c', 'exit 7')).rejects.toMatchObject({ code: 7 });
-    const piped = spawn('kubectl', ['--kubeconfig', cluster.kubeconfigFile, 'exec', '-i', 'box', '--', 'tr', 'a-z', 'A-Z'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const piped = spawn('kubectl', ['--kubeconfig', cluster.kubeconfigFile, 'exec', '-i', 'box', '--', 'tr', 'a-z', 'A-Z'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     piped.stdin.end('through');
     expect(await text(piped.stdout)).toBe('THROUGH');
     // `script` gives kubectl the terminal that -t asks for.
@@ -63,7 +73,9 @@ describe.skipIf(!installed)('kubectl', () => {
   });
 
   it('follows its log until it is deleted', async () => {
-    const follow = spawn('kubectl', ['--kubeconfig', cluster.kubeconfigFile, 'logs', '-f', 'box'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const follow = spawn('kubectl', ['--kubeconfig', cluster.kubeconfigFile, 'logs', '-f', 'box'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const ended = once(follow, 'exit');
     const log = text(follow.stdout);
     expect(await kubectl('delete', 'pod', 'box', '--timeout=15s')).toContain('pod "box" deleted');

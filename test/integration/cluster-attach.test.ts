@@ -72,7 +72,7 @@ describe('an attached cluster', () => {
     const cluster = await attach();
     process.kill(endpoint().pid, 'SIGKILL');
     await cluster.lost;
-    await cluster.end();
+    await expect(cluster.end()).resolves.toBeUndefined();
   });
 
   it('is not lost when it was asked to end', async () => {

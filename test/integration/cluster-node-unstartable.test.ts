@@ -26,17 +26,17 @@ describe.each(installed)('a container that cannot be made with the runtime %s', 
 
   test('waits with the reason where its command has a NUL, and is deleted as any other', async () => {
     const pod = await node.run('nul', { command: ['sh', '-c', 'echo a\0b'] }, {}, isTold);
-    expect(stateOf(pod).waiting).toMatchObject({ reason: 'CreateContainerError', message: expect.stringContaining('null bytes') });
-    expect(node.objects.events).toContainEqual(
-      expect.objectContaining({ name: 'nul', type: 'Warning', reason: 'Failed', message: expect.stringMatching(/^Error: .*null bytes/) }),
-    );
+    const { reason, message } = stateOf(pod).waiting ?? {};
+    expect(reason).toBe('CreateContainerError');
+    expect(message).toContain('null bytes');
+    expect(node.objects.events).toContainEqual({ name: 'nul', type: 'Warning', reason: 'Failed', message: `Error: ${message}` });
     await node.remove('nul');
   });
 
   test('waits with the reason, or runs, where its memory limit is more than a kernel can count', async () => {
     const pod = await node.run('absurd', { resources: { limits: { memory: '9999999999999999Ti' } } }, {}, isTold);
     // A node without control groups watches the memory itself, and can count so far.
-    if (!isReady(pod)) expect(stateOf(pod).waiting?.message).toContain('EINVAL');
+    expect(isReady(pod) ? 'EINVAL' : stateOf(pod).waiting?.message).toContain('EINVAL');
     await node.remove('absurd');
   });
 });

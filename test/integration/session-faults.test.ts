@@ -155,7 +155,11 @@ describe('a store', () => {
     await requireSameCluster(life.deps.store, kubernetes);
     await requireSameCluster(life.deps.store, kubernetes);
     const another = await startEmbeddedCluster();
-    const elsewhere = await startLife({ databaseFile: join(directory, 'else.db'), kubeconfigFile: another.kubeconfigFile, installation: 'else' });
+    const elsewhere = await startLife({
+      databaseFile: join(directory, 'else.db'),
+      kubeconfigFile: another.kubeconfigFile,
+      installation: 'else',
+    });
     expect(await refusal(requireSameCluster(life.deps.store, await elsewhere.deps.kubernetes()))).toBe('cluster_refused');
     await elsewhere.end();
     await another.stop();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseStartOptions } from '../../../dev/options.ts';
+import { storeDirectory } from '../../../dev/store-directory.ts';
 import { ConfigError } from '../../../shared/config.ts';
 
 describe('the command line of npm start', () => {
@@ -16,5 +17,15 @@ describe('the command line of npm start', () => {
   it('refuses a flag it does not know, and shows those it does', () => {
     expect(() => parseStartOptions(['--prot', '1'], {})).toThrow(ConfigError);
     expect(() => parseStartOptions(['--prot', '1'], {})).toThrow(/--kubeconfig FILE/);
+  });
+});
+
+describe('the store of a cluster', () => {
+  it('is the data folder for the embedded one, and a folder of its own for each other', () => {
+    const folder = (env: Record<string, string>): string => storeDirectory(parseStartOptions(['--data-dir', '/d'], env).config);
+    expect(folder({})).toBe('/d');
+    expect(folder({ BERTH_KUBECONFIG: '/k' })).toMatch(/^\/d\/clusters\/[0-9a-f]{12}$/);
+    expect(folder({ BERTH_KUBECONFIG: '/k' })).toBe(folder({ BERTH_KUBECONFIG: '/k' }));
+    expect(folder({ BERTH_KUBECONFIG: '/k' })).not.toBe(folder({ BERTH_KUBECONFIG: '/other' }));
   });
 });

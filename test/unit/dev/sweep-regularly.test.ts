@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sweepRegularly } from '../../../dev/serve.ts';
+import type { SweepReport } from '../../../shared/http/services.ts';
+import type { Logger } from '../../../shared/observability/logger.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -11,18 +13,19 @@ afterEach(() => {
 
 function startSweeping() {
   let passes = 0;
-  const pass = Promise.withResolvers<Record<string, number>>();
-  const sweep = (): Promise<Record<string, number>> => {
+  const pass = Promise.withResolvers<SweepReport>();
+  const sweep = (): Promise<SweepReport> => {
     passes += 1;
     return pass.promise;
   };
-  const stop = sweepRegularly({ log: { log: () => {} } }, { sweep }, 60);
+  const log: Logger = { log: () => {}, with: () => log };
+  const stop = sweepRegularly({ log }, { sweep }, 60);
   const stopping = (): { readonly done: () => boolean } => {
     let done = false;
     void stop().then(() => (done = true));
     return { done: () => done };
   };
-  return { passes: () => passes, finish: () => pass.resolve({}), stopping };
+  return { passes: () => passes, finish: () => pass.resolve({ actions: {} }), stopping };
 }
 
 describe('regular sweeps', () => {
