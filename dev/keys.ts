@@ -11,7 +11,6 @@ import { ConfigError, parseConfig } from '../shared/config.ts';
 import { openStore } from '../shared/documents/open-store.ts';
 import type { DocumentStore } from '../shared/documents/port.ts';
 import { newId } from '../shared/ids.ts';
-import { storeDirectory } from './store-directory.ts';
 import { keysUsage, parseKeysCommand, type KeysCommand } from './keys-options.ts';
 
 const MINUTE_MS = 60_000;
@@ -62,8 +61,7 @@ async function main(): Promise<void> {
     console.log(keysUsage);
     return;
   }
-  const config = parseConfig(process.env);
-  const { store, close } = await openStore({ ...config, dataDirectory: storeDirectory(config) });
+  const { store, close } = await openStore(parseConfig(process.env));
   try {
     await run(store, command);
   } finally {

@@ -15,7 +15,6 @@ import { createApiApp } from '../shared/http/create-api-app.ts';
 import { createFunctionServer } from '../shared/http/function-front.ts';
 import type { Services } from '../shared/http/services.ts';
 import type { ChosenCluster } from './cluster/choose.ts';
-import { storeDirectory } from './store-directory.ts';
 import { deliverInProcess } from './tasks-in-process.ts';
 
 const DRAIN_MS = 10_000;
@@ -36,8 +35,9 @@ export async function serve(config: Config, starting: Promise<ChosenCluster>): P
   const client = import('../shared/kubernetes/client.ts').then(({ loadLibrary }) => loadLibrary());
   const framework = import('@google-cloud/functions-framework/testing');
   const cluster = await starting;
-  const storeConfig = { ...config, dataDirectory: cluster.embedded ? config.dataDirectory : storeDirectory(config) };
-  const deps = await createDeps(storeConfig, { access: cluster.access, clusterWarnings: cluster.warnings, deliver: tasks.deliver });
+  // Where the embedded cluster stands in for another, its sessions are kept as its own.
+  const running: Config = cluster.embedded ? { ...config, cluster: { type: 'embedded' } } : config;
+  const deps = await createDeps(running, { access: cluster.access, clusterWarnings: cluster.warnings, deliver: tasks.deliver });
   const services = createServices(deps);
   tasks.serve(deps, services);
   const key = await ensureDevelopmentKey(deps.store, config.dataDirectory);

@@ -72,7 +72,7 @@ async function openQueue(config: Config, opened: OpenedStore, deliver: Deliver |
     throw new ConfigError(['BERTH_QUEUE: "local" runs the tasks in the process of `npm start`; a function needs "cloud-tasks"']);
   }
   // Documents in Firestore and tasks on the laptop: the queue then has the file to itself.
-  const database = opened.database ?? openDatabaseIn(config.dataDirectory);
+  const database = opened.database ?? openDatabaseIn(config);
   const queue = openLocalQueue({ database, deliver, clock: systemClock, log });
   if (opened.database !== undefined) return queue;
   return {

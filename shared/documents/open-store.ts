@@ -8,6 +8,7 @@ import type { Config } from '../config.ts';
 import { openDatabase, type Database } from './database.ts';
 import { openFirestore } from './firestore.ts';
 import type { DocumentStore } from './port.ts';
+import { storeDirectory } from './store-directory.ts';
 import { openSqlite } from './sqlite.ts';
 
 export interface OpenedStore {
@@ -18,12 +19,12 @@ export interface OpenedStore {
 }
 
 /** Throws `StoreError` `unavailable`. */
-export async function openStore(config: Pick<Config, 'store' | 'dataDirectory'>): Promise<OpenedStore> {
+export async function openStore(config: Pick<Config, 'store' | 'cluster' | 'dataDirectory'>): Promise<OpenedStore> {
   if (config.store.type === 'firestore') {
     const store = await openFirestore({ projectId: config.store.project, databaseId: config.store.database });
     return { store, database: undefined, close: () => store.close() };
   }
-  const database = openDatabaseIn(config.dataDirectory);
+  const database = openDatabaseIn(config);
   const store = openSqlite({ database });
   return {
     store,
@@ -35,7 +36,7 @@ export async function openStore(config: Pick<Config, 'store' | 'dataDirectory'>)
   };
 }
 
-/** The one file of a laptop's Berth. */
-export function openDatabaseIn(dataDirectory: string): Database {
-  return openDatabase(join(dataDirectory, 'berth.db'));
+/** The one file of a laptop's Berth, or of each cluster that it works with. */
+export function openDatabaseIn(config: Pick<Config, 'cluster' | 'dataDirectory'>): Database {
+  return openDatabase(join(storeDirectory(config), 'berth.db'));
 }

@@ -12,7 +12,7 @@ export interface Observer {
 }
 
 export async function startObserver(dataDirectory: string): Promise<Observer> {
-  const opened = await openStore({ store: { type: 'sqlite' }, dataDirectory });
+  const opened = await openStore({ store: { type: 'sqlite' }, cluster: { type: 'embedded' }, dataDirectory });
   const identity = await opened.store.get<{ installation: string }>({ collection: 'installation', id: 'identity' });
   const kubernetes = await connectKubernetes({ type: 'kubeconfig', file: join(dataDirectory, 'cluster', 'kubeconfig') });
   return {

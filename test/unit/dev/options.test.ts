@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseStartOptions } from '../../../dev/options.ts';
-import { storeDirectory } from '../../../dev/store-directory.ts';
 import { ConfigError } from '../../../shared/config.ts';
+import { storeDirectory } from '../../../shared/documents/store-directory.ts';
 
 describe('the command line of npm start', () => {
   it('puts flags over variables', () => {

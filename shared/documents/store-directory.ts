@@ -1,11 +1,11 @@
 /**
- * Where the documents and tasks of `npm start` lie.
+ * Where the documents and tasks lie that are kept in a file.
  *
  * @module
  */
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import type { Config } from '../shared/config.ts';
+import type { Config } from '../config.ts';
 
 /**
  * The data folder itself for the embedded cluster; for another cluster a folder of its own below it. A store knows the sessions of one
