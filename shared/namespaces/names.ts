@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { slug } from '../pods/names.ts';
+import { namespaceName, slug } from '../pods/names.ts';
 
 const LONGEST_NAMESPACE = 40;
 const OWN_PREFIX = 'u-';
@@ -12,6 +12,14 @@ const OWN_PREFIX = 'u-';
 /** The namespace a user has without asking for one. Nobody can ask for a name with this prefix, so it is never taken. */
 export function ownNamespace(user: string): string {
   return `${OWN_PREFIX}${slug(user, LONGEST_NAMESPACE - OWN_PREFIX.length)}`;
+}
+
+/**
+ * The Kubernetes namespace of a namespace. A user's own carries the installation too: every installation on a laptop has the same user
+ * `local`, and two of them on one cluster must not stand in one another's way. A name that was chosen is taken as it is.
+ */
+export function kubernetesNamespace(prefix: string, installation: string, namespace: string): string {
+  return namespaceName(prefix, namespace.startsWith(OWN_PREFIX) ? `${namespace}-${installation}` : namespace);
 }
 
 /**

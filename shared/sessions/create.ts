@@ -10,8 +10,8 @@ import { StoreError, type DocumentKey } from '../documents/port.ts';
 import { AppError } from '../errors/app-error.ts';
 import { translateKubernetesError } from '../kubernetes/errors.ts';
 import { TaskError } from '../tasks/port.ts';
-import { ownNamespace } from '../namespaces/names.ts';
-import { namespaceName, podName } from '../pods/names.ts';
+import { kubernetesNamespace, ownNamespace } from '../namespaces/names.ts';
+import { podName } from '../pods/names.ts';
 import { admitSession, idempotencyOf } from './admission.ts';
 import { readSession } from './change.ts';
 import type { CreateSessionRequest } from './create-request.ts';
@@ -82,7 +82,7 @@ function newSession(deps: Deps, caller: Caller, user: string, request: CreateSes
     user,
     user_type: deps.config.defaultUserType,
     namespace,
-    k8s_namespace: namespaceName(deps.config.namespacePrefix, namespace),
+    k8s_namespace: kubernetesNamespace(deps.config.namespacePrefix, deps.installation, namespace),
     name: request.name ?? null,
     labels: request.labels ?? {},
     workspace_id: request.workspace_id ?? null,

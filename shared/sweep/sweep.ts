@@ -10,7 +10,7 @@ import type { StoredDocument } from '../documents/port.ts';
 import { isNotFound, translateKubernetesError } from '../kubernetes/errors.ts';
 import { deleteNamespaceObject, releaseNamespace } from '../namespaces/release.ts';
 import type { NamespaceDocument } from '../namespaces/model.ts';
-import { labels } from '../pods/names.ts';
+import { annotations, labels } from '../pods/names.ts';
 import { changeSession, readSession } from '../sessions/change.ts';
 import { collections, namespaceKey } from '../sessions/collections.ts';
 import { ensureProvisionTask } from '../sessions/create.ts';
@@ -198,11 +198,12 @@ async function removeUnknownNamespaces(
   known: ReadonlySet<string>,
   tally: Tally,
 ): Promise<void> {
-  const prefix = `${deps.config.namespacePrefix}-`;
   for (const [name, namespace] of namespaces) {
-    if (known.has(name) || namespace.metadata?.deletionTimestamp !== undefined || !name.startsWith(prefix)) continue;
-    const document = await deps.store.get<NamespaceDocument>(namespaceKey(name.slice(prefix.length)));
-    if (document !== undefined) continue;
+    if (known.has(name) || namespace.metadata?.deletionTimestamp !== undefined) continue;
+    const given = namespace.metadata?.annotations?.[annotations.namespace];
+    // Its document may have been written after the pages above were read.
+    const document = given === undefined ? undefined : await deps.store.get<NamespaceDocument>(namespaceKey(given));
+    if (document?.data.k8s_namespace === name) continue;
     const { uid } = namespace.metadata ?? {};
     await tally.run('remove_namespace', { namespace: name }, async () => deleteNamespaceObject(await deps.kubernetes(), name, uid));
   }
