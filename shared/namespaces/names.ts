@@ -26,7 +26,7 @@ export function kubernetesNamespace(prefix: string, installation: string, namesp
  * The namespace's bucket, whether it was ever asked for or not. Bucket names are one space for all of Google Cloud, hence the digest
  * (https://cloud.google.com/storage/docs/buckets#naming).
  */
-export function bucketName(installation: string, kubernetesNamespace: string): string {
-  const digest = createHash('sha256').update(`${installation}/${kubernetesNamespace}`).digest('hex').slice(0, 10);
-  return `${kubernetesNamespace.slice(0, 52).replace(/-+$/, '')}-${digest}`;
+export function bucketName(installation: string, k8sNamespace: string): string {
+  const digest = createHash('sha256').update(`${installation}/${k8sNamespace}`).digest('hex').slice(0, 10);
+  return `${k8sNamespace.slice(0, 52).replace(/-+$/, '')}-${digest}`;
 }
