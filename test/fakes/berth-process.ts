@@ -40,11 +40,15 @@ export interface BerthOptions {
 
 export async function startBerth({ directory, args = [], env = {} }: BerthOptions): Promise<BerthProcess> {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, ['--max-semi-space-size=4', startFile, '--port', '0', '--data-dir', directory, ...args], {
-    // An inherited configuration of the machine's developer must not reach the test.
-    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', BERTH_LOG_FORMAT: 'text', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--max-semi-space-size=4', '--heap-growing-percent=25', startFile, '--port', '0', '--data-dir', directory, ...args],
+    {
+      // An inherited configuration of the machine's developer must not reach the test.
+      env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', BERTH_LOG_FORMAT: 'text', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const output: string[] = [];
   const url = await readyUrl(child, output);
   const readyMs = performance.now() - startedAt;
