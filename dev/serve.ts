@@ -42,7 +42,8 @@ export async function serve(config: Config, starting: Promise<ChosenCluster>): P
   tasks.serve(deps, services);
   const key = await ensureDevelopmentKey(deps.store, config.dataDirectory);
   const server = createFunctionServer('api', createApiApp(deps, services));
-  await Promise.all([client, framework]);
+  // The first caller should not wait for what can be had before. A cluster of somebody else's may be away: it is not waited for.
+  await Promise.all([client, framework, cluster.embedded ? deps.kubernetes() : undefined]);
   const url = await listen(server, config.port);
   const stopSweeping = sweepRegularly(deps, services, config.sweepSeconds);
   return {
