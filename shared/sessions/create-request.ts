@@ -26,8 +26,8 @@ export const bounds = {
   waitSeconds: { default: 100, largest: 100 },
 } as const;
 
-// eslint-disable-next-line no-control-regex -- control characters are what it refuses
-const printable = /^[^\u0000-\u001f\u007f]+$/;
+/** No control characters, of ASCII or beyond. */
+const printable = /^\P{Cc}+$/u;
 
 /** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names */
 const dnsLabel = (characters: number) =>
