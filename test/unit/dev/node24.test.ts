@@ -194,7 +194,8 @@ describe('the Node 24 launcher', () => {
     'lets a Ctrl-C of the terminal reach the program exactly once (needs Linux and util-linux script)',
     async () => {
       const path = script('count.mjs', COUNT_INTERRUPTS);
-      const terminal = run('/usr/bin/script', ['-qec', `"${process.execPath}" "${LAUNCHER}" "${path}"`, '/dev/null']);
+      // `exec`: a shell in between would die of the Ctrl-C itself, as dash does.
+      const terminal = run('/usr/bin/script', ['-qec', `exec "${process.execPath}" "${LAUNCHER}" "${path}"`, '/dev/null']);
       await untilOutput(terminal, 'ready');
       terminal.child.stdin?.write('\u0003');
       expect(await terminal.ended).toEqual({ code: 1, signal: null });
