@@ -9,6 +9,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadEnvFile } from 'node:process';
 import { ConfigError, type Config } from '../shared/config.ts';
+import { AppError } from '../shared/errors/app-error.ts';
 import { chooseCluster, type ChosenCluster } from './cluster/choose.ts';
 import { takeLock } from './lock.ts';
 import { parseStartOptions, usage } from './options.ts';
@@ -101,6 +102,6 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  console.error(error instanceof ConfigError ? error.message : error);
+  console.error(error instanceof ConfigError || error instanceof AppError ? error.message : error);
   process.exit(1);
 }

@@ -18,6 +18,8 @@ import type { ClusterAccess } from './kubernetes/access.ts';
 import { createLogger } from './observability/create-logger.ts';
 import { createMetrics } from './observability/create-metrics.ts';
 import type { Logger } from './observability/logger.ts';
+import { collections } from './sessions/collections.ts';
+import type { SessionStatus } from './sessions/model.ts';
 import { openCloudTasks } from './tasks/cloud-tasks.ts';
 import { openLocalQueue, type Deliver } from './tasks/local.ts';
 import type { TaskQueue } from './tasks/port.ts';
@@ -103,12 +105,19 @@ async function connect(access: ClusterAccess, store: DocumentStore): Promise<Kub
   const { connectKubernetes } = await import('./kubernetes/client.ts');
   const kubernetes = await connectKubernetes(access);
   try {
-    await requireSameCluster(store, kubernetes);
+    await requireSameCluster(store, kubernetes, () => hasSessions(store));
     return kubernetes;
   } catch (error) {
     await kubernetes.close();
     throw error;
   }
+}
+
+/** Sessions that have, or may have, something in the cluster. */
+async function hasSessions(store: DocumentStore): Promise<boolean> {
+  const value = ['creating', 'running', 'stopping', 'terminating'] satisfies readonly SessionStatus[];
+  const page = await store.query(collections.sessions, { where: [{ path: 'status', operator: 'in', value }], limit: 1 });
+  return page.documents.length > 0;
 }
 
 /** One connection for all; a failed attempt is forgotten, so that the next caller tries again. */

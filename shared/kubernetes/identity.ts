@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { StoreError, type DocumentStore } from '../documents/port.ts';
+import { StoreError, type DocumentStore, type StoredDocument } from '../documents/port.ts';
 import { AppError } from '../errors/app-error.ts';
 import { statusOf } from './errors.ts';
 import type { Kubernetes } from './port.ts';
@@ -15,18 +15,22 @@ interface ClusterDocument {
 const key = { collection: 'installation', id: 'cluster' };
 
 /**
- * Remembers the first cluster that the store meets, by the uid of its `kube-system` namespace, the one thing in a cluster that never
- * changes, and refuses every other: `AppError` `cluster_refused`. Throws what Kubernetes throws.
+ * Remembers the cluster that the store works with, by the uid of its `kube-system` namespace, the one thing in a cluster that never changes.
+ * Another one is taken over while `inUse` says that no session needs the old one; else it is refused: `AppError` `cluster_refused`. Throws
+ * what Kubernetes and the store throw.
  */
-export async function requireSameCluster(store: DocumentStore, kubernetes: Kubernetes): Promise<void> {
+export async function requireSameCluster(store: DocumentStore, kubernetes: Kubernetes, inUse: () => Promise<boolean>): Promise<void> {
   const uid = await clusterUid(kubernetes);
   if (uid === undefined) return;
-  const known = (await store.get<ClusterDocument>(key))?.data ?? (await remember(store, uid));
-  if (known.uid === uid) return;
-  throw new AppError(
-    'cluster_refused',
-    'The sessions of this store live on another cluster. Go back to that cluster, or give this one a store of its own (BERTH_DATA_DIR, FIRESTORE_DATABASE).',
-  );
+  const known = (await store.get<ClusterDocument>(key)) ?? (await remember(store, uid));
+  if (known.data.uid === uid) return;
+  if (await inUse()) {
+    throw new AppError(
+      'cluster_refused',
+      'The sessions of this store live on another cluster. Go back to that cluster, or give this one a store of its own (BERTH_DATA_DIR, FIRESTORE_DATABASE).',
+    );
+  }
+  await store.update<ClusterDocument>(key, { uid }, known.version);
 }
 
 /** `undefined` where we may not look: then nothing can be compared. */
@@ -39,11 +43,12 @@ async function clusterUid({ core }: Kubernetes): Promise<string | undefined> {
   }
 }
 
-async function remember(store: DocumentStore, uid: string): Promise<ClusterDocument> {
+async function remember(store: DocumentStore, uid: string): Promise<StoredDocument<ClusterDocument>> {
   try {
-    return (await store.create<ClusterDocument>(key, { uid })).data;
+    return await store.create<ClusterDocument>(key, { uid });
   } catch (error) {
-    if (!(error instanceof StoreError) || error.code !== 'already_exists') throw error;
-    return (await store.get<ClusterDocument>(key))?.data ?? { uid };
+    const present = error instanceof StoreError && error.code === 'already_exists' ? await store.get<ClusterDocument>(key) : undefined;
+    if (present === undefined) throw error;
+    return present;
   }
 }

@@ -151,16 +151,22 @@ describe('a command', () => {
 });
 
 describe('a store', () => {
-  it('refuses to work with another cluster than the one its sessions live on', { timeout: 60_000 }, async () => {
-    await requireSameCluster(life.deps.store, kubernetes);
-    await requireSameCluster(life.deps.store, kubernetes);
+  it('refuses to work with another cluster while sessions live on the one it knows', { timeout: 60_000 }, async () => {
+    let inUse = true;
+    const check = (met: Kubernetes): Promise<void> => requireSameCluster(life.deps.store, met, () => Promise.resolve(inUse));
+    await check(kubernetes);
+    await check(kubernetes);
     const another = await startEmbeddedCluster();
     const elsewhere = await startLife({
       databaseFile: join(directory, 'else.db'),
       kubeconfigFile: another.kubeconfigFile,
       installation: 'else',
     });
-    expect(await refusal(requireSameCluster(life.deps.store, await elsewhere.deps.kubernetes()))).toBe('cluster_refused');
+    expect(await refusal(check(await elsewhere.deps.kubernetes()))).toBe('cluster_refused');
+    inUse = false;
+    await check(await elsewhere.deps.kubernetes());
+    inUse = true;
+    expect(await refusal(check(kubernetes))).toBe('cluster_refused');
     await elsewhere.end();
     await another.stop();
   });
