@@ -37,7 +37,7 @@ const remove = createRoute({
   method: 'delete',
   path: '/v1/namespaces/{name}',
   operationId: 'deleteNamespace',
-  summary: 'Delete a namespace and every session in it',
+  summary: 'Give up a namespace that no session needs',
   tags,
   security,
   request: { params: z.object({ name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/) }), query: noQuery },
