@@ -7,14 +7,15 @@
  * @module
  */
 export interface Deadline extends Disposable {
-  /** Aborts with a `TimeoutError` when the time is over. */
+  /** Aborts with a `TimeoutError` when the time is over, or with the reason of `within` when that aborts first. */
   readonly signal: AbortSignal;
 }
 
 /** Usage: `using deadline = startDeadline(5000)`. */
-export function startDeadline(milliseconds: number): Deadline {
+export function startDeadline(milliseconds: number, within?: AbortSignal): Deadline {
   const controller = new AbortController();
   const expire = (): void => controller.abort(new DOMException(`not done within ${milliseconds} ms`, 'TimeoutError'));
   const timer = setTimeout(expire, milliseconds);
-  return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
+  const signal = within === undefined ? controller.signal : AbortSignal.any([within, controller.signal]);
+  return { signal, [Symbol.dispose]: () => clearTimeout(timer) };
 }

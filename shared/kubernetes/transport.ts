@@ -81,8 +81,8 @@ export function createTransport(endpoint: ClusterEndpoint, options: TransportOpt
     endpoint,
     open: (request, silenceMs) => open(request, silenceMs).catch((error: unknown) => rethrow(error, request.signal)),
     fetch: async (request, timeoutMs) => {
-      using deadline = startDeadline(timeoutMs);
-      const signal = request.signal === undefined ? deadline.signal : AbortSignal.any([request.signal, deadline.signal]);
+      using deadline = startDeadline(timeoutMs, request.signal);
+      const { signal } = deadline;
       const attempt = async (): Promise<TransportAnswer> => readAnswer(await open({ ...request, signal }, timeoutMs));
       return await attempt()
         .catch((error: unknown) => (request.method === 'GET' && wasCut(error) ? attempt() : Promise.reject(asError(error))))

@@ -170,9 +170,8 @@ async function enqueueProvision(deps: Deps, session: SessionDocument, scheduleTi
 
 /** The `provision` task. It waits at most nine minutes, as a task's request may last ten, and then lays the next. */
 export async function provisionSession(deps: Deps, id: string, signal?: AbortSignal): Promise<void> {
-  using deadline = startDeadline(TASK_MS);
-  const until = signal === undefined ? deadline.signal : AbortSignal.any([signal, deadline.signal]);
-  const session = await provision(deps, id, { signal: until });
+  using deadline = startDeadline(TASK_MS, signal);
+  const session = await provision(deps, id, { signal: deadline.signal });
   if (session?.status !== 'creating') return;
   signal?.throwIfAborted();
   const now = deps.clock.now();

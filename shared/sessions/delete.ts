@@ -64,9 +64,8 @@ export async function expireSession(deps: Deps, id: string, signal?: AbortSignal
     session = (await changeSession(deps, id, { type: 'deadline' }, bySystem))?.session ?? session;
   }
   if (session.status !== 'terminating') return 'done';
-  using deadline = startDeadline(TASK_MS);
-  const until = signal === undefined ? deadline.signal : AbortSignal.any([signal, deadline.signal]);
-  const ended = await finishTermination(deps, session, until);
+  using deadline = startDeadline(TASK_MS, signal);
+  const ended = await finishTermination(deps, session, deadline.signal);
   return ended.status === 'terminating' ? 'again' : 'done';
 }
 

@@ -89,20 +89,31 @@ async function observe(deps: Deps): Promise<Observed> {
   const namespaces = new Map<string, V1Namespace>();
   try {
     const { core } = await deps.kubernetes();
-    for (let next: string | undefined = ''; next !== undefined;) {
-      const page = await core.listPodForAllNamespaces({ labelSelector, limit: PAGE, ...(next === '' ? {} : { _continue: next }) });
-      for (const pod of page.items) pods.set(sessionIdOf(pod) ?? '', pod);
-      next = page.metadata?._continue || undefined;
+    for await (const pod of everyItem((page) => core.listPodForAllNamespaces({ labelSelector, ...page }))) {
+      pods.set(sessionIdOf(pod) ?? '', pod);
     }
-    for (let next: string | undefined = ''; next !== undefined;) {
-      const page = await core.listNamespace({ labelSelector, limit: PAGE, ...(next === '' ? {} : { _continue: next }) });
-      for (const namespace of page.items) namespaces.set(namespace.metadata?.name ?? '', namespace);
-      next = page.metadata?._continue || undefined;
+    for await (const namespace of everyItem((page) => core.listNamespace({ labelSelector, ...page }))) {
+      namespaces.set(namespace.metadata?.name ?? '', namespace);
     }
   } catch (error) {
     throw translateKubernetesError(error);
   }
   return { pods, namespaces };
+}
+
+interface List<T> {
+  readonly items: readonly T[];
+  readonly metadata?: { readonly _continue?: string };
+}
+
+/** https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks; the last page continues with ''. */
+async function* everyItem<T>(list: (page: { limit: number; _continue?: string }) => Promise<List<T>>): AsyncGenerator<T> {
+  let next = '';
+  do {
+    const page = await list({ limit: PAGE, ...(next === '' ? {} : { _continue: next }) });
+    yield* page.items;
+    next = page.metadata?._continue ?? '';
+  } while (next !== '');
 }
 
 /** Every document of a collection, a page at a time. */
