@@ -17,6 +17,8 @@ export interface FeedOptions {
   readonly reference: CollectionReference;
   /** Reports what was written at this time or later, in milliseconds since 1970 by Firestore's clock. */
   readonly since: number;
+  /** The last write known to lie before: told exactly, where the clocks tell only roughly. */
+  readonly after: Timestamp | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -56,7 +58,6 @@ class Listener {
   readonly #options: FeedOptions;
   /** Every document of the collection with its update time: after a reconnection it tells what was missed. */
   readonly #known = new Map<string, Timestamp | undefined>();
-  #connections = 0;
   #unsubscribe: () => void = () => undefined;
 
   constructor(options: FeedOptions) {
@@ -67,7 +68,6 @@ class Listener {
 
   #connect(): void {
     if (this.#options.signal.aborted) return;
-    this.#connections += 1;
     let complete = false;
     this.#unsubscribe = this.#options.reference.onSnapshot(
       (snapshot) => {
@@ -82,23 +82,28 @@ class Listener {
   #follow(snapshot: QuerySnapshot): void {
     for (const { type, doc } of snapshot.docChanges()) {
       if (type === 'removed') this.#report(doc.id, undefined);
-      else this.#report(doc.id, doc);
+      else this.#take(doc);
     }
   }
 
   /** The first snapshot of a connection holds the whole collection. */
   #compare(snapshot: QuerySnapshot): void {
-    const isNews = (doc: DocumentSnapshot): boolean => {
-      const known = this.#known.get(doc.id);
-      if (doc.updateTime === undefined || known?.isEqual(doc.updateTime)) return false;
-      return this.#connections > 1 || doc.updateTime.toMillis() >= this.#options.since;
-    };
     const present = new Set(snapshot.docs.map((doc) => doc.id));
     for (const id of [...this.#known.keys()]) if (!present.has(id)) this.#report(id, undefined);
-    for (const doc of snapshot.docs) {
-      if (isNews(doc)) this.#report(doc.id, doc);
-      else this.#known.set(doc.id, doc.updateTime);
-    }
+    for (const doc of snapshot.docs) this.#take(doc);
+  }
+
+  /** What is not news is only noted. A connection may tell of an old document late, after its first snapshot, or for the first time. */
+  #take(doc: DocumentSnapshot): void {
+    const known = this.#known.get(doc.id);
+    const isNews = known === undefined ? this.#isLater(doc.updateTime) : doc.updateTime?.isEqual(known) === false;
+    if (isNews) this.#report(doc.id, doc);
+    else this.#known.set(doc.id, doc.updateTime);
+  }
+
+  #isLater(time: Timestamp | undefined): boolean {
+    const { since, after } = this.#options;
+    return time !== undefined && time.toMillis() >= since && (after === undefined || time.valueOf() > after.valueOf());
   }
 
   #report(id: string, doc: DocumentSnapshot | undefined): void {

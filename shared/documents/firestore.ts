@@ -59,6 +59,7 @@ class FirestoreStore implements DocumentStore {
   readonly #clockSkewMs: number;
   readonly #inLine: KeyedQueue = createKeyedQueue();
   readonly #closed = new AbortController();
+  #lastWrite: Timestamp | undefined;
 
   constructor(sdk: Sdk, options: FirestoreOptions) {
     this.#sdk = sdk;
@@ -213,6 +214,7 @@ class FirestoreStore implements DocumentStore {
       collection,
       reference: this.#collection(collection),
       since: Date.now() - this.#clockSkewMs,
+      after: this.#lastWrite,
       signal: AbortSignal.any([signal, this.#closed.signal]),
     });
   }
@@ -250,7 +252,9 @@ class FirestoreStore implements DocumentStore {
   /** The update time of what was written. Errors are the library's own. */
   async #commit(batch: WriteBatch): Promise<Timestamp> {
     const results = await withTimeout(batch.commit(), this.#timeoutMs);
-    return results.at(-1)?.writeTime ?? this.#sdk.Timestamp.fromMillis(0);
+    const written = results.at(-1)?.writeTime ?? this.#sdk.Timestamp.fromMillis(0);
+    if (this.#lastWrite === undefined || written.valueOf() > this.#lastWrite.valueOf()) this.#lastWrite = written;
+    return written;
   }
 
   /** Makes the batch fail unless the document has this update time, or does not exist where there is none. */
