@@ -1,6 +1,6 @@
 /**
  * `npm run check`: everything that can be said about the code without a server. Two checks at a time; each one's output is shown
- * only where it failed. `npm run check -- lint types` runs the named ones.
+ * only where it failed; what it skipped is always told. `npm run check -- lint types` runs the named ones.
  *
  * @module
  */
@@ -23,6 +23,7 @@ interface Outcome {
 
 /** The longest first, so that the two lanes end together. */
 const CHECKS: readonly Check[] = [
+  { name: 'helper', command: ['dev/helper-check.ts'], remedy: 'see above; npm run helper:build where the programs are old' },
   { name: 'unit', command: ['vitest', 'run', 'test/unit'], remedy: 'see the failed tests above' },
   { name: 'lint', command: ['oxlint', '--type-aware', '--threads=2'], remedy: 'npm run lint -- --fix mends some' },
   { name: 'unused', command: ['knip', '--no-progress'], remedy: 'delete it, or name it in knip.json with its reason' },
@@ -52,6 +53,8 @@ function run(check: Check): Promise<Outcome> {
 function report({ check, passed, seconds, output }: Outcome): void {
   const time = `${seconds.toFixed(1)} s`;
   if (passed) {
+    // What a check left out is told although it passed.
+    for (const line of output.split('\n').filter((text) => text.startsWith('SKIPPED'))) console.log(line);
     console.log(`ok      ${check.name.padEnd(8)} ${time}`);
     return;
   }

@@ -1,0 +1,268 @@
+package files
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"math"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"berth.dev/helper/internal/ids"
+	"berth.dev/helper/internal/problem"
+)
+
+// part is one request of an upload.
+type part struct {
+	destination string
+	hidden      string
+	offset      int64
+	commit      bool
+	// Of a commit: what the whole must be, and what the file gets. Each is optional.
+	sum       string
+	mode      uint32
+	modeGiven bool
+	mtime     time.Time
+}
+
+// uploadAnswer says where an upload stands.
+type uploadAnswer struct {
+	Offset    int64 `json:"offset"`
+	Committed bool  `json:"committed"`
+}
+
+// readUpload reads what every request about an upload names.
+func readUpload(parameters query) (destination, hidden string, err error) {
+	path, err := parameters.namedPath("path")
+	if err != nil {
+		return "", "", err
+	}
+	upload := parameters.text("upload")
+	if !ids.Valid(upload) {
+		return "", "", badRequest("upload is not an id")
+	}
+	destination, err = resolveDestination(path)
+	if err != nil {
+		return "", "", err
+	}
+	return destination, hiddenPath(destination, upload), nil
+}
+
+func readPart(parameters query) (asked part, err error) {
+	if asked.destination, asked.hidden, err = readUpload(parameters); err != nil {
+		return part{}, err
+	}
+	if asked.offset, err = parameters.number("offset", 0); err != nil {
+		return part{}, err
+	}
+	if asked.commit, err = parameters.flag("commit"); err != nil {
+		return part{}, err
+	}
+	if asked.mode, asked.modeGiven, err = parameters.mode(); err != nil {
+		return part{}, err
+	}
+	milliseconds, err := parameters.number("mtime_ms", -1)
+	if err != nil {
+		return part{}, err
+	}
+	if milliseconds >= 0 {
+		asked.mtime = time.UnixMilli(milliseconds)
+	}
+	asked.sum = strings.ToLower(parameters.text("sha256"))
+	if sum, err := hex.DecodeString(asked.sum); err != nil || len(sum) != 0 && len(sum) != 32 {
+		return part{}, badRequest("sha256 is not 64 hexadecimal digits")
+	}
+	return asked, nil
+}
+
+func (f *Files) write(w http.ResponseWriter, r *http.Request, parameters query) error {
+	asked, err := readPart(parameters)
+	if err != nil {
+		return err
+	}
+	unlock, err := f.uploads.lock(asked.hidden)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if f.isRepeatedCommit(asked) {
+		// The answer to the first was lost: the repeat gets it again. Its body is the same bytes, which nobody needs.
+		problem.JSON(w, http.StatusOK, f.standing(asked.hidden))
+		return nil
+	}
+	present, err := os.Stat(asked.destination)
+	if err == nil {
+		err = requireRegular(asked.destination, present)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := f.openPart(r.Context(), asked, present != nil)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	buffer, done := f.buffer()
+	defer done()
+	// What has arrived before an interruption stays, and the client resumes behind it.
+	written, err := copyBytes(r.Context(), file, r.Body, math.MaxInt64, buffer)
+	if err != nil {
+		return err
+	}
+	if !asked.commit {
+		problem.JSON(w, http.StatusOK, uploadAnswer{Offset: asked.offset + written})
+		return nil
+	}
+	if err := f.commit(r.Context(), asked, file, present); err != nil {
+		return err
+	}
+	f.uploads.remember(asked.hidden, asked.offset+written)
+	problem.JSON(w, http.StatusOK, uploadAnswer{asked.offset + written, true})
+	return nil
+}
+
+// openPart opens the hidden file where the part belongs: at its end. A first part creates it.
+func (f *Files) openPart(ctx context.Context, asked part, replaces bool) (*os.File, error) {
+	file, err := os.OpenFile(asked.hidden, os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if asked.offset != 0 {
+			return nil, wrongOffset(0)
+		}
+		folder, _ := splitPath(asked.destination)
+		f.uploads.sweep(ctx, folder, f.now())
+		// A file that replaces another may be more secret than the umask says; its mode follows with the commit.
+		permissions := fs.FileMode(0o644)
+		if replaces {
+			permissions = 0o600
+		}
+		return os.OpenFile(asked.hidden, os.O_RDWR|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, permissions)
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil {
+		err = requireRegular(asked.hidden, info)
+	}
+	if err == nil && info.Size() != asked.offset {
+		err = wrongOffset(info.Size())
+	}
+	if err == nil {
+		_, err = file.Seek(asked.offset, io.SeekStart)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+// commit checks the whole and gives it its name at once: who opens the destination sees the old file or the new one. present is
+// what the destination was, or nil.
+func (f *Files) commit(ctx context.Context, asked part, file *os.File, present fs.FileInfo) error {
+	if asked.sum != "" {
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		sum, _, err := f.sumOf(ctx, file)
+		if err != nil {
+			return err
+		}
+		if sum != asked.sum {
+			// No further part can mend it.
+			_ = os.Remove(asked.hidden)
+			return badRequest("the upload has SHA-256 %s, not %s, and was dropped", sum, asked.sum)
+		}
+	}
+	mode, change := asked.mode, asked.modeGiven
+	if !change && present != nil {
+		// As with every write, a program's setuid and setgid bits do not pass to new content.
+		mode, change = permissionBits(present)&0o777, true
+	}
+	if change {
+		if err := unix.Fchmod(int(file.Fd()), mode); err != nil {
+			return &fs.PathError{Op: "chmod", Path: asked.destination, Err: err}
+		}
+	}
+	if !asked.mtime.IsZero() {
+		if err := os.Chtimes(asked.hidden, asked.mtime, asked.mtime); err != nil {
+			return err
+		}
+	}
+	if err := file.Sync(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := os.Rename(asked.hidden, asked.destination); err != nil {
+		return err
+	}
+	syncFolderOf(asked.destination)
+	return nil
+}
+
+// syncFolderOf makes a new name survive a crash of the node, where the file system can.
+func syncFolderOf(path string) {
+	folder, _ := splitPath(path)
+	opened, err := openFolder(folder)
+	if err != nil {
+		return
+	}
+	defer opened.Close()
+	_ = opened.Sync()
+}
+
+// isRepeatedCommit tells a commit that has happened from one that still has to.
+func (f *Files) isRepeatedCommit(asked part) bool {
+	if !asked.commit {
+		return false
+	}
+	if _, err := os.Lstat(asked.hidden); err == nil {
+		return false
+	}
+	size, found := f.uploads.committedSize(asked.hidden)
+	return found && asked.offset <= size
+}
+
+// standing is where an upload stands by its hidden file, or by what is remembered of its commit.
+func (f *Files) standing(hidden string) uploadAnswer {
+	if info, err := os.Lstat(hidden); err == nil {
+		return uploadAnswer{Offset: info.Size()}
+	}
+	size, committed := f.uploads.committedSize(hidden)
+	return uploadAnswer{size, committed}
+}
+
+func (f *Files) uploadState(w http.ResponseWriter, _ *http.Request, parameters query) error {
+	_, hidden, err := readUpload(parameters)
+	if err != nil {
+		return err
+	}
+	problem.JSON(w, http.StatusOK, f.standing(hidden))
+	return nil
+}
+
+func (f *Files) dropUpload(w http.ResponseWriter, _ *http.Request, parameters query) error {
+	_, hidden, err := readUpload(parameters)
+	if err != nil {
+		return err
+	}
+	unlock, err := f.uploads.lock(hidden)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := os.Remove(hidden); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
