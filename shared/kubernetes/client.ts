@@ -7,6 +7,7 @@ import type { RequestContext, ResponseContext } from '@kubernetes/client-node';
 import { openAccess, type ClusterAccess } from './access.ts';
 import { createExecDialer } from './exec-handshake.ts';
 import { openExecStream } from './exec-stream.ts';
+import { openPortForward } from './port-forward.ts';
 import type { Kubernetes } from './port.ts';
 import { createTransport, type Transport, type TransportOptions } from './transport.ts';
 import { watchCollection } from './watch.ts';
@@ -39,6 +40,7 @@ export async function connectKubernetes(access: ClusterAccess, options: Transpor
     version: new library.VersionApi(configuration),
     watch: (watchOptions) => watchCollection(transport, watchOptions),
     exec: (execOptions) => openExecStream(exec, execOptions),
+    portForward: (forwardOptions) => openPortForward(exec, forwardOptions),
     close: async () => {
       exec.close();
       await transport.close();

@@ -1,5 +1,5 @@
 /**
- * Opens the WebSocket of an exec stream, and turns every way in which that can fail into a typed error.
+ * Opens the WebSocket of an exec stream or a port-forward, and turns every way in which that can fail into a typed error.
  *
  * @module
  */
@@ -12,10 +12,11 @@ import { subprotocols } from './exec-protocol.ts';
 
 export interface ExecDialer {
   /**
-   * A WebSocket that is open. `attach` gets it before the first message can arrive. Throws `KubernetesError` for a refusal by the API
+   * A WebSocket that is open. `attach` gets it before the first message can arrive; `offered` are the subprotocols, those of exec unless
+   * told. Throws `KubernetesError` for a refusal by the API
    * server, `KubernetesUnreachable` for anything else, and the signal's reason where that is aborted.
    */
-  dial(path: string, signal: AbortSignal, attach: (socket: WebSocket) => void): Promise<WebSocket>;
+  dial(path: string, signal: AbortSignal, attach: (socket: WebSocket) => void, offered?: readonly string[]): Promise<WebSocket>;
   close(): void;
 }
 
@@ -30,13 +31,13 @@ export function createExecDialer(endpoint: ClusterEndpoint, handshakeTimeoutMs =
   const url = endpoint.server.replace(/^http/, 'ws');
   const agent = url.startsWith('wss:') ? new HttpsAgent({ ...endpoint.tls, keepAlive: true }) : new HttpAgent({ keepAlive: true });
 
-  const dial: ExecDialer['dial'] = async (path, signal, attach) => {
+  const dial: ExecDialer['dial'] = async (path, signal, attach, offered = subprotocols) => {
     signal.throwIfAborted();
     const attempt = async (): Promise<WebSocket> => {
       const credentials = await endpoint.headers().catch((error: unknown) => {
         throw new KubernetesUnreachable('No credentials for the Kubernetes API could be had.', { cause: error });
       });
-      const socket = new WebSocket(`${url}${path}`, subprotocols, {
+      const socket = new WebSocket(`${url}${path}`, [...offered], {
         agent,
         headers: { 'user-agent': 'berth', ...credentials },
         perMessageDeflate: false,
@@ -71,10 +72,10 @@ function opened(socket: WebSocket, signal: AbortSignal, timeoutMs: number): Prom
       socket.terminate();
     };
     const open = (): void => settle(() => resolve(socket));
-    const fail = (cause: Error): void => giveUp(new KubernetesUnreachable('The exec stream could not be opened.', { cause }));
+    const fail = (cause: Error): void => giveUp(new KubernetesUnreachable('The stream to the pod could not be opened.', { cause }));
     const abort = (): void => giveUp(signal.reason);
     const timer = setTimeout(
-      () => giveUp(new KubernetesUnreachable(`The exec stream did not open within ${String(timeoutMs)} ms.`)),
+      () => giveUp(new KubernetesUnreachable(`The stream to the pod did not open within ${String(timeoutMs)} ms.`)),
       timeoutMs,
     );
 

@@ -11,7 +11,8 @@ import { Duplex, Readable, Writable } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import type { ExecDialer } from './exec-handshake.ts';
 import { watchPeer, type KeepAlive, type PeerWatch } from './exec-keepalive.ts';
-import { channels, execPath, parseExecStatus, parseServerFrame, resizeFrame, stdinEndFrame, stdinFrames } from './exec-protocol.ts';
+import { channels, execPath, parseExecStatus, parseServerFrame, resizeFrame, stdinEndFrame } from './exec-protocol.ts';
+import { sendWithBackpressure } from './exec-send.ts';
 import type { ExecExit, ExecOptions, ExecStream } from './port.ts';
 
 /** Opens the stream and starts the command. Throws as `ExecDialer.dial` does; what happens later is told by `exit`. */
@@ -26,8 +27,6 @@ export async function openExecStream(dialer: ExecDialer, options: ExecOptions, k
 }
 
 const READ_AHEAD_BYTES = 256 * 1024;
-const WRITE_AHEAD_BYTES = 1024 * 1024;
-const FRAME_BYTES = 32 * 1024;
 // How long the server may take to close the connection after it has said how the command ended.
 const CLOSE_AFTER_STATUS_MS = 2_000;
 
@@ -112,15 +111,7 @@ class ExecConnection implements ExecStream {
 
   #write(chunk: Buffer, done: (error?: Error | null) => void): void {
     this.#peer?.sent();
-    const frames = stdinFrames(chunk, FRAME_BYTES);
-    const last = frames.pop();
-    for (const frame of frames) this.#socket.send(frame, () => undefined);
-    if (last === undefined) return done();
-    const ahead = this.#socket.bufferedAmount < WRITE_AHEAD_BYTES;
-    this.#socket.send(last, (error) => {
-      if (!ahead) done(error);
-    });
-    if (ahead) done();
+    sendWithBackpressure(this.#socket, chunk, done);
   }
 
   #createOutput(): Readable {

@@ -18,6 +18,8 @@ export interface Kubernetes {
 
   exec(options: ExecOptions): Promise<ExecStream>;
 
+  portForward(options: PortForwardOptions): Promise<Duplex>;
+
   /** Closes the shared connections. */
   close(): Promise<void>;
 }
@@ -72,4 +74,13 @@ export interface ExecStream {
   /** stdin and stdout as one stream, for a protocol of one's own. */
   readonly duplex: Duplex;
   close(): void;
+}
+
+export interface PortForwardOptions {
+  readonly namespace: string;
+  readonly pod: string;
+  /** TCP, on the loopback address within the pod. */
+  readonly port: number;
+  /** Closes the stream. */
+  readonly signal: AbortSignal;
 }

@@ -14,6 +14,9 @@ const counterHelp: Readonly<Record<CounterName, string>> = {
   berth_executions_total: 'Commands run, by how they ended.',
   berth_quota_refusals_total: 'Requests refused because a limit was reached, by limit.',
   berth_sweep_actions_total: 'What the sweep did to make store and cluster agree.',
+  berth_helper_channels_opened_total: 'Channels opened to helpers in pods, by kind.',
+  berth_helper_channels_failed_total: 'Channels to helpers that could not be opened, by error.',
+  berth_helper_channels_closed_total: 'Channels to helpers that were closed or broke, by kind and error.',
   berth_http_requests_total: 'HTTP requests answered, by route and status.',
 };
 

@@ -17,6 +17,9 @@ export type CounterName =
   | 'berth_executions_total'
   | 'berth_quota_refusals_total'
   | 'berth_sweep_actions_total'
+  | 'berth_helper_channels_opened_total'
+  | 'berth_helper_channels_failed_total'
+  | 'berth_helper_channels_closed_total'
   | 'berth_http_requests_total';
 
 export type HistogramName = 'berth_session_start_seconds' | 'berth_execution_seconds' | 'berth_http_request_seconds';
