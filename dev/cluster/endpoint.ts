@@ -22,6 +22,8 @@ const schema = z.object({
     networkPolicy: z.boolean(),
     memoryLimit: z.boolean(),
     registry: z.boolean(),
+    emptyImages: z.boolean(),
+    memoryVolumes: z.boolean(),
   }),
   warnings: z.array(z.string()),
 });

@@ -9,15 +9,27 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { createHelperBinaries } from '../../shared/helper/binaries.ts';
 import { takeLock } from '../lock.ts';
 import { kubeconfig, openObjects, startApiServer, startControllers } from './api/index.ts';
 import type { ClusterOptions } from './attach.ts';
 import { createControlServer } from './control.ts';
 import { removeEndpoint, writeEndpoint } from './endpoint.ts';
+import { unpackMachineHelper } from './machine-helper.ts';
 import { startNode } from './node/index.ts';
 
 function log(message: string): void {
   console.log(`${new Date().toISOString()} ${message}`);
+}
+
+/** A cluster without it does all the rest, and what it cannot do is said where it is asked for. */
+async function machineHelper(folder: string): Promise<string | undefined> {
+  try {
+    return await unpackMachineHelper(createHelperBinaries(), folder);
+  } catch (error) {
+    log(`no terminals, and no images without a shell: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
 }
 
 async function main(options: ClusterOptions): Promise<void> {
@@ -27,7 +39,9 @@ async function main(options: ClusterOptions): Promise<void> {
   if (unlock === undefined) throw new Error(`another embedded cluster runs in ${directory}`);
   const objects = openObjects(join(directory, 'objects.db'));
   const token = randomBytes(32).toString('base64url');
-  const started = await startNode({ objects, dataDirectory: directory, images: options.images, runtime: options.runtime, log });
+  const helper = await machineHelper(join(directory, 'helper'));
+  const { images, runtime } = options;
+  const started = await startNode({ objects, dataDirectory: directory, images, runtime, helper, log });
   const controllers = startControllers(objects, { capabilities: started.capabilities });
   const onError = (error: unknown, request: string): void => log(`${request}: ${error instanceof Error ? error.stack : String(error)}`);
   const api = await startApiServer({ objects, node: () => started.node, tokens: [token], onError });

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { KubernetesObject } from '@kubernetes/client-node';
 
@@ -71,10 +72,15 @@ export interface LogOptions {
 export interface Node {
   exec(namespace: string, pod: string, container: string, options: ContainerExecOptions): Promise<ContainerProcess>;
   logs(namespace: string, pod: string, container: string, options: LogOptions): AsyncIterable<Uint8Array>;
-  /** A TCP connection to a port of the pod (not used by the first issue). */
+  /** A TCP connection to a port on which a process of the pod listens. */
   connect(namespace: string, pod: string, port: number): Promise<Duplex>;
   /** Ends every process of every pod and resolves when they are gone; the pods' objects and folders stay, for the next start. */
   stop(): Promise<void>;
+}
+
+/** What a container runtime calls a pod in its messages: 64 hexadecimal digits. */
+export function sandboxId(podUid: string): string {
+  return createHash('sha256').update(podUid).digest('hex');
 }
 
 /** `reason` and `code` of the Kubernetes `Status` that the API server answers. */
@@ -96,4 +102,8 @@ export interface Capabilities {
   readonly networkPolicy: boolean;
   readonly memoryLimit: boolean;
   readonly registry: boolean;
+  /** `berth.local/empty` and `berth.local/helper`: a sandbox, and a helper for this machine. */
+  readonly emptyImages: boolean;
+  /** An emptyDir of medium `Memory` is in memory, and full at its limit. */
+  readonly memoryVolumes: boolean;
 }

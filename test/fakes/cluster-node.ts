@@ -13,6 +13,8 @@ import { startNode } from '../../dev/cluster/node/index.ts';
 import type { StartedNode } from '../../dev/cluster/node/index.ts';
 import { NODE_NAME, pods } from '../../dev/cluster/node/kinds.ts';
 import type { RuntimeName } from '../../dev/cluster/node/runtime/port.ts';
+import { unpackMachineHelper } from '../../dev/cluster/machine-helper.ts';
+import { createHelperBinaries } from '../../shared/helper/binaries.ts';
 import { createFakeObjects } from './objects.ts';
 import type { FakeObjects } from './objects.ts';
 
@@ -73,16 +75,25 @@ export function isReady(pod: V1Pod): boolean {
 /** Ends at once on TERM, as the container of a session does. */
 export const keepAlive = ['sh', '-c', "trap 'exit 143' TERM; while :; do sleep 3600 & wait $!; done"];
 
-export async function startTestNode(runtime: RuntimeName): Promise<TestNode> {
+export interface TestNodeOptions {
+  readonly volumeIntervalMs?: number;
+  /** Of the test's folder, for the node's data. */
+  readonly subfolder?: string;
+}
+
+export async function startTestNode(runtime: RuntimeName, { subfolder = '', ...options }: TestNodeOptions = {}): Promise<TestNode> {
   const directory = await realpath(await mkdtemp(join(tmpdir(), 'berth-node-')));
   const objects = createFakeObjects();
   const messages: string[] = [];
+  const helper = await unpackMachineHelper(createHelperBinaries(), join(directory, 'helper'));
   const start = (): Promise<StartedNode> =>
     startNode({
       objects,
-      dataDirectory: directory,
+      dataDirectory: join(directory, subfolder),
       images: ['example.com/extra:1'],
       runtime,
+      helper,
+      ...options,
       log: (message) => void messages.push(message),
     });
   let started = await start();

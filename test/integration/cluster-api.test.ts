@@ -177,7 +177,7 @@ describe('what is not served', () => {
   it.each([
     ['/apis/apps/v1/deployments', 'GET', 501],
     ['/api/v1/namespaces/work/podtemplates', 'GET', 501],
-    [`/api/v1/namespaces/${NS}/pods/fixed/portforward`, 'POST', 501],
+    [`/api/v1/namespaces/${NS}/pods/fixed/portforward`, 'POST', 400],
     [`/api/v1/namespaces/${NS}/pods/fixed/attach`, 'POST', 501],
     [`/api/v1/namespaces/${NS}/pods/fixed/nothing`, 'GET', 501],
     [`/api/v1/namespaces/${NS}/pods/fixed`, 'POST', 405],

@@ -62,7 +62,15 @@ async function leaveEndpoint(server: Server): Promise<void> {
     instance: 'instance',
     options: { images: [], runtime: 'auto' },
     kubeconfig: join(directory, 'kubeconfig'),
-    capabilities: { sandbox: true, pidNamespace: true, networkPolicy: false, memoryLimit: true, registry: false },
+    capabilities: {
+      sandbox: true,
+      pidNamespace: true,
+      networkPolicy: false,
+      memoryLimit: true,
+      registry: false,
+      emptyImages: true,
+      memoryVolumes: true,
+    },
     warnings: [],
   });
 }

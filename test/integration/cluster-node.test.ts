@@ -27,6 +27,8 @@ describe.each(installed)('a node with the runtime %s', (runtime) => {
       networkPolicy: false,
       memoryLimit: true,
       registry: false,
+      emptyImages: sandboxed,
+      memoryVolumes: sandboxed,
     });
     expect(node.warnings.some((warning) => warning.startsWith('NO SANDBOX'))).toBe(!sandboxed);
     for (const warning of node.warnings) expect(node.messages).toContain(`warning: ${warning}`);

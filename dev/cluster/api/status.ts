@@ -16,6 +16,17 @@ export class StatusError extends Error {
   }
 }
 
+/** A refusal that comes from the kubelet and is passed on: plain text, no `Status`. */
+export class KubeletRefusal extends Error {
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.name = 'KubeletRefusal';
+    this.code = code;
+  }
+}
+
 /** `details` of a Status name the plural, and the group where there is one. */
 function about(kind: Kind, name: string, causes?: V1StatusCause[]): NonNullable<V1Status['details']> {
   return { name, ...(kind.group !== '' && { group: kind.group }), kind: kind.plural, ...(causes && { causes }) };

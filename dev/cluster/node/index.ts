@@ -16,6 +16,7 @@ import { Kubelet, removeLeftovers } from './kubelet.ts';
 import { MemoryWatcher } from './limits/memory-watcher.ts';
 import { openControlGroups } from './limits/open.ts';
 import type { ControlGroups } from './limits/port.ts';
+import { VolumeWatcher } from './limits/volume-watcher.ts';
 import type { NodeContext } from './pods/pod-context.ts';
 import { markedProcesses, sendSignal } from './process-tree.ts';
 import { createBwrapRuntime } from './runtime/bwrap.ts';
@@ -36,6 +37,10 @@ export interface NodeOptions {
   /** Images that the node takes as present, besides those of the built-in templates. */
   readonly images: readonly string[];
   readonly runtime?: RuntimeName | 'auto';
+  /** The helper for this machine; without it there are neither terminals nor `berth.local` images. */
+  readonly helper?: string | undefined;
+  /** How often the usage of volumes is looked at; ten seconds. */
+  readonly volumeIntervalMs?: number;
   readonly log: (message: string) => void;
 }
 
@@ -49,7 +54,8 @@ export interface StartedNode {
  * Cleans up after an earlier run, then starts the node; its pods come up again in place. Rejects where the runtime that was asked for does
  * not work here; `auto` takes the best that does.
  */
-export async function startNode({ objects, dataDirectory, images, runtime: wanted = 'auto', log }: NodeOptions): Promise<StartedNode> {
+export async function startNode(options: NodeOptions): Promise<StartedNode> {
+  const { objects, dataDirectory, images, runtime: wanted = 'auto', helper, volumeIntervalMs, log } = options;
   const folder = (name: string): string => {
     const path = join(dataDirectory, name);
     mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -61,11 +67,15 @@ export async function startNode({ objects, dataDirectory, images, runtime: wante
   const asRoot = process.getuid?.() === 0;
   const controlGroups = await freshControlGroups(`berth-${nodeId}`);
   for (const pid of markedProcesses(`${NODE_VARIABLE}=${nodeId}`)) sendSignal(pid, 'SIGKILL');
-  const { runtime, refused } = await chooseFor(sandbox, nodeId, asRoot, wanted);
+  const { runtime, refused } = await chooseFor({ dataDirectory, sandbox, nodeId, asRoot, helper }, wanted);
   const stopReaper = runtime.name === 'plain' ? startReaper(nodeId) : undefined;
-  if (runtime.name === 'plain' && asRoot) openFolders([folders.pods, folders.volumes, sandbox]);
+  if (runtime.name === 'plain' && asRoot) openFolders([folders.pods, folders.volumes, sandbox, join(dataDirectory, LINK_FOLDER)]);
   const memoryWatcher = existsSync('/proc/self/statm') ? new MemoryWatcher() : undefined;
-  const context: NodeContext = { runtime, controlGroups, memoryWatcher, images, folders, asRoot, log, now: () => new Date() };
+  const context: NodeContext = {
+    ...{ runtime, controlGroups, memoryWatcher, images, helper, folders, asRoot, log },
+    volumeWatcher: new VolumeWatcher(volumeIntervalMs),
+    now: () => new Date(),
+  };
   await removeLeftovers(context, objects);
   const kubelet = new Kubelet(context, objects);
   const sandboxed = runtime.name !== 'plain';
@@ -76,8 +86,10 @@ export async function startNode({ objects, dataDirectory, images, runtime: wante
     networkPolicy: false,
     memoryLimit: controlGroups?.memory === true || memoryWatcher !== undefined,
     registry: false,
+    emptyImages: runtime.runsEmptyImages,
+    memoryVolumes: runtime.holdMemoryVolumes !== undefined,
   };
-  const warnings = describe(sandboxed, refused, capabilities);
+  const warnings = [...describe(sandboxed, refused, capabilities), ...(sandboxed ? [] : tooLong(join(dataDirectory, LINK_FOLDER)))];
   log(`node: runtime ${runtime.name}, control groups ${controlGroups === undefined ? 'none' : 'yes'}`);
   warnings.forEach((warning) => log(`warning: ${warning}`));
   const stop = async (): Promise<void> => {
@@ -102,16 +114,32 @@ async function freshControlGroups(name: string): Promise<ControlGroups | undefin
   return openControlGroups(name);
 }
 
-async function chooseFor(sandbox: string, nodeId: string, asRoot: boolean, wanted: RuntimeName | 'auto'): Promise<Choice> {
+/** Of the data folder, for links to volumes; one letter, since every byte counts in the path of a socket. */
+const LINK_FOLDER = 'v';
+
+interface Place {
+  readonly dataDirectory: string;
+  readonly sandbox: string;
+  readonly nodeId: string;
+  readonly asRoot: boolean;
+  readonly helper: string | undefined;
+}
+
+async function chooseFor({ dataDirectory, sandbox, nodeId, asRoot, helper }: Place, wanted: RuntimeName | 'auto'): Promise<Choice> {
   const pipes = new PipePool(join(sandbox, 'pipes'));
-  const base = readBaseSystem();
-  const common = { base, pipes, nodeId, rootless: !asRoot };
+  const base = readBaseSystem(helper);
+  const common = { base, pipes, nodeId, helper, rootless: !asRoot };
+  const unshare = createUnshareRuntime({ ...common, folder: join(sandbox, 'unshare') });
   const toolFolder = join(sandbox, 'tools');
+  const linkFolder = join(dataDirectory, LINK_FOLDER);
   makeTools(toolFolder, base.links.find(({ path }) => path.endsWith('/python'))?.to);
   const candidates = [
-    createBwrapRuntime(common),
-    createUnshareRuntime({ ...common, folder: join(sandbox, 'unshare') }),
-    createPlainRuntime({ pipes, nodeId, changeUser: asRoot && process.platform === 'linux' && reachableByOthers(sandbox), toolFolder }),
+    createBwrapRuntime({ ...common, unshare }),
+    unshare,
+    createPlainRuntime({
+      ...{ pipes, nodeId, toolFolder, linkFolder, helper },
+      changeUser: asRoot && process.platform === 'linux' && reachableByOthers(sandbox),
+    }),
   ];
   return chooseRuntime(process.platform === 'linux' ? candidates : candidates.slice(-1), wanted);
 }
@@ -142,6 +170,16 @@ function openFolders(folders: readonly string[]): void {
     chmodSync(path, 0o711);
     chmodSync(dirname(path), 0o711);
   }
+}
+
+/** What a link to a volume adds to the folder's path, up to the helper's socket in it. */
+const SOCKET_IN_LINK = '/0123456789ab/run/helper.sock'.length;
+
+/** A session's pod without a mount namespace never becomes ready where its socket has no room for a path. */
+function tooLong(folder: string): readonly string[] {
+  const longest = process.platform === 'linux' ? 107 : 103;
+  if (Buffer.byteLength(folder) + SOCKET_IN_LINK <= longest) return [];
+  return [`The path of ${folder} is too long for the sockets of sessions: choose a data folder with a shorter one.`];
 }
 
 function describe(sandboxed: boolean, refused: readonly string[], capabilities: Capabilities): string[] {

@@ -9,10 +9,11 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { V1ContainerStatus, V1PersistentVolume, V1PersistentVolumeClaim, V1Pod } from '@kubernetes/client-node';
-import { NodeError } from '../port.ts';
+import { NodeError, sandboxId } from '../port.ts';
 import type { ContainerExecOptions, ContainerProcess, LogOptions, Node, Objects } from '../port.ts';
 import { Addresses } from './addresses.ts';
 import { claims, configMaps, NODE_NAME, persistentVolumes, pods, secrets } from './kinds.ts';
+import { addressesOfListener } from './listeners.ts';
 import { logFiles } from './logs/log-file.ts';
 import { readLog } from './logs/read-log.ts';
 import type { NodeContext } from './pods/pod-context.ts';
@@ -85,22 +86,21 @@ export class Kubelet implements Node {
     throw new NodeError(400, 'BadRequest', `${where} is waiting to start: ${state?.waiting?.reason ?? 'ContainerCreating'}`);
   }
 
+  /** A TCP connection. Rejects with `NodeError` where no process of the pod listens, in the words of containerd. */
   async connect(namespace: string, pod: string, port: number): Promise<Duplex> {
-    const address = this.#find(namespace, pod).pod.status?.podIP ?? '127.0.0.1';
-    // Programs listen on the pod's address or on all of them, but many on 127.0.0.1 alone.
-    const hosts = address === '127.0.0.1' ? [address] : [address, '127.0.0.1'];
+    const worker = this.#find(namespace, pod);
+    const podAddress = worker.pod.status?.podIP ?? '127.0.0.1';
+    // Without /proc (macOS) nobody can tell whose a port is.
+    const hosts = process.platform === 'linux' ? addressesOfListener(worker.processes(), port, podAddress) : [podAddress];
     for (const host of hosts) {
-      const socket = createConnection({ host, port, allowHalfOpen: true });
-      const connected = await new Promise<boolean>((resolve) => {
-        socket.once('connect', () => resolve(true));
-        socket.once('error', () => resolve(false));
-      });
-      if (connected) return socket;
+      const socket = await tryConnection(host, port);
+      if (socket !== undefined) return socket;
     }
     throw new NodeError(
       500,
       'InternalError',
-      `Internal error occurred: failed to connect to ${address}:${port} inside pod "${pod}": connection refused`,
+      `failed to connect to localhost:${port} inside namespace "${sandboxId(worker.uid)}", IPv4: dial tcp4 127.0.0.1:${port}: connect: connection refused ` +
+        `IPv6 dial tcp6: address localhost: no suitable address found `,
     );
   }
 
@@ -139,6 +139,14 @@ export class Kubelet implements Node {
       .finally(() => this.#removals.delete(removal));
     this.#removals.add(removal);
   }
+}
+
+async function tryConnection(host: string, port: number): Promise<Duplex | undefined> {
+  const socket = createConnection({ host, port, allowHalfOpen: true, noDelay: true });
+  return new Promise((resolve) => {
+    socket.once('connect', () => resolve(socket));
+    socket.once('error', () => resolve(undefined));
+  });
 }
 
 function isOver({ status }: V1Pod): boolean {

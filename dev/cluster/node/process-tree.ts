@@ -56,6 +56,11 @@ export function markedProcesses(variable: string): readonly number[] {
   return listNumbers('/proc').filter((pid) => readOptional(`/proc/${pid}/environ`)?.split('\0').includes(variable) === true);
 }
 
+/** How much the process offers itself to be killed for memory, -1000 to 1000; 0 where that is not known. */
+export function oomScore(pid: number): number {
+  return Number(readOptional(`/proc/${pid}/oom_score_adj`) ?? 0);
+}
+
 /** Sends a signal; nothing happens where the process is gone or not ours. Never a group: `pid` must be positive. */
 export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {

@@ -203,4 +203,5 @@ const secretInput: PodInput = {
   workspaceSizeGib: 1,
   envNames: [],
   activeDeadlineSeconds: 1,
+  helper: { hasSecret: false },
 };

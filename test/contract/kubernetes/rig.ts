@@ -21,6 +21,9 @@ export interface Capabilities {
   readonly networkPolicy: boolean;
   readonly memoryLimit: boolean;
   readonly registry: boolean;
+  /** Images without a shell, and volumes in memory. */
+  readonly emptyImages: boolean;
+  readonly memoryVolumes: boolean;
 }
 
 export interface Cluster {
@@ -42,6 +45,8 @@ export interface RunOptions extends Partial<ExecOptions> {
 }
 
 const WAIT_MS = 30_000;
+/** Ends at once on TERM, with a code of its own. */
+const keepAlive = ['sh', '-c', "trap 'exit 143' TERM; while :; do sleep 3600 & wait $!; done"];
 
 export class Rig {
   readonly kubernetes: Kubernetes;
@@ -96,8 +101,9 @@ export class Rig {
     await Promise.all(networkPolicies.map((body) => this.kubernetes.networking.createNamespacedNetworkPolicy({ namespace, body })));
   }
 
-  podBody(namespace: string, input: Partial<PodInput> = {}): V1Pod {
-    return buildPod({
+  /** A session's pod as Berth makes it; but where it would wait for a helper to be uploaded, it runs the command itself. */
+  podBody(namespace: string, { command = keepAlive, ...input }: Partial<PodInput> = {}): V1Pod {
+    const pod = buildPod({
       installation: this.installation,
       sessionId: newId(),
       generation: 1,
@@ -110,8 +116,13 @@ export class Rig {
       workspaceSizeGib: 1,
       envNames: [],
       activeDeadlineSeconds: 600,
+      helper: { hasSecret: false },
       ...input,
     });
+    // The kubelet takes `$$` for a literal `$`.
+    const words = command.map((word) => word.replaceAll('$', '$$$$'));
+    if (input.helper?.image === undefined) for (const container of pod.spec?.containers ?? []) container.command = words;
+    return pod;
   }
 
   /** Creates the pod and returns its name. A new namespace refuses pods for a moment; see `isNotReadyYet`. */
@@ -135,13 +146,13 @@ export class Rig {
     return pod;
   }
 
-  /** Watches the pod until the condition holds; names its last status where it does not within 30 s. */
-  async waitForPod(namespace: string, name: string, condition: (pod: V1Pod) => boolean): Promise<V1Pod> {
+  /** Watches the pod until the condition holds; names its last status where it does not in time. */
+  async waitForPod(namespace: string, name: string, condition: (pod: V1Pod) => boolean, withinMs = WAIT_MS): Promise<V1Pod> {
     let last: V1Pod | undefined;
     const watch: WatchOptions = {
       path: `/api/v1/namespaces/${namespace}/pods`,
       fieldSelector: `metadata.name=${name}`,
-      signal: AbortSignal.timeout(WAIT_MS),
+      signal: AbortSignal.timeout(withinMs),
     };
     for await (const event of this.kubernetes.watch<V1Pod>(watch)) {
       if (event.type === 'BOOKMARK' || event.type === 'RESTARTED') continue;

@@ -8,12 +8,16 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { connectKubernetes } from '../../../shared/kubernetes/client.ts';
 import { describeAdmission } from './admission.ts';
+import { describeEmptyImages } from './empty-images.ts';
 import { describeExec } from './exec.ts';
+import { describeInitContainers } from './init-containers.ts';
 import { describeNetwork } from './network.ts';
 import { describeObjects } from './objects.ts';
 import { describePods } from './pods.ts';
+import { describePortForward } from './port-forward.ts';
 import { describePodFailures } from './pod-failures.ts';
 import { describeStorage } from './storage.ts';
+import { describeVolumes } from './volumes.ts';
 import { describeWatch } from './watch.ts';
 import { Rig, type Capabilities, type Cluster } from './rig.ts';
 
@@ -62,8 +66,12 @@ export function describeKubernetes(name: string, connect: () => Promise<Cluster>
     describeAdmission(subject);
     describePods(subject);
     describePodFailures(subject);
+    describeInitContainers(subject);
     describeExec(subject);
+    describePortForward(subject);
+    describeEmptyImages(subject);
     describeStorage(subject);
+    describeVolumes(subject);
     describeNetwork(subject);
   });
 }

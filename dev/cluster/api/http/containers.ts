@@ -25,7 +25,9 @@ export function findContainer(objects: ObjectStore, namespace: string | undefine
       throw badRequest(`container ${asked} is not valid for pod ${name}`);
     return { pod, container: asked };
   }
+  const initNames = (pod.spec?.initContainers ?? []).map((container) => container.name);
+  const initial = initNames.length === 0 ? '' : ` or one of the init containers: [${initNames.join(' ')}]`;
   if (only === undefined || others.length > 0)
-    throw badRequest(`a container name must be specified for pod ${name}, choose one of: [${names.join(' ')}]`);
+    throw badRequest(`a container name must be specified for pod ${name}, choose one of: [${names.join(' ')}]${initial}`);
   return { pod, container: only };
 }

@@ -13,7 +13,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
-import type { RawData, WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import type { ContainerExecOptions, ContainerProcess, Node } from '../../port.ts';
 import { isTree } from '../json.ts';
 import type { ObjectStore } from '../object-store.ts';
@@ -21,6 +21,7 @@ import { badRequest, StatusError } from '../status.ts';
 import { findContainer } from './containers.ts';
 import { booleanOf } from './parameters.ts';
 import { statusOf } from './respond.ts';
+import { carryOutput, LONGEST_MESSAGE, offeredProtocols, sendOn, toBuffer } from './websocket.ts';
 
 export const EXEC_PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
 
@@ -30,10 +31,6 @@ const STDERR = 2;
 const ERROR = 3;
 const RESIZE = 4;
 const CLOSE = 255;
-
-/** A client that does not read makes the process wait once this many bytes lie in the socket. */
-const HIGH_WATER = 1024 * 1024;
-const LONGEST_MESSAGE = 32 * 1024 * 1024;
 
 export interface ExecServer {
   /** Throws a refusal before the upgrade; what goes wrong later is told on the error channel. */
@@ -57,13 +54,11 @@ export function createExecServer(objects: ObjectStore, node: () => Node): ExecSe
   });
   return {
     upgrade(request, socket, head, target, query) {
-      const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
       const { namespace = '', name } = target;
       const { pod, container } = findContainer(objects, namespace, name, query.get('container'));
       if (pod.spec?.nodeName === undefined) throw badRequest(`pod ${name} does not have a host assigned`);
-      // After what is wrong with the request itself: kubectl tries SPDY where a WebSocket was refused, and shows that answer.
-      if (request.headers.upgrade?.toLowerCase() !== 'websocket')
-        throw badRequest(`unable to upgrade: ${request.headers.upgrade} is not served, use a WebSocket`);
+      // After what is wrong with the request itself, which is what `kubectl` is to show.
+      const offered = offeredProtocols(request);
       if (!EXEC_PROTOCOLS.some((protocol) => offered.includes(protocol)))
         throw new StatusError(403, 'Forbidden', `unable to upgrade: ${EXEC_PROTOCOLS.join(' or ')} is required`);
       server.handleUpgrade(request, socket, head, (websocket) => {
@@ -134,15 +129,8 @@ function finish(websocket: WebSocket, status: object): void {
   // A paused socket would never see the client's half of the closing handshake.
   websocket.resume();
   if (websocket.readyState !== websocket.OPEN) return;
-  send(websocket, ERROR, Buffer.from(JSON.stringify(status)));
+  sendOn(websocket, ERROR, Buffer.from(JSON.stringify(status)));
   websocket.close(1000);
-}
-
-function send(websocket: WebSocket, channel: number, bytes: Uint8Array, done?: () => void): void {
-  const frame = Buffer.allocUnsafe(bytes.length + 1);
-  frame[0] = channel;
-  frame.set(bytes, 1);
-  websocket.send(frame, { binary: true }, done);
 }
 
 function carryInput(websocket: WebSocket, process: ContainerProcess, { tty }: ContainerExecOptions): void {
@@ -176,11 +164,6 @@ function carryInput(websocket: WebSocket, process: ContainerProcess, { tty }: Co
   websocket.resume();
 }
 
-function toBuffer(data: RawData): Buffer {
-  if (Buffer.isBuffer(data)) return data;
-  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
-}
-
 function resize(process: ContainerProcess, bytes: Buffer): void {
   let size: unknown;
   try {
@@ -190,24 +173,4 @@ function resize(process: ContainerProcess, bytes: Buffer): void {
   }
   if (isTree(size) && Number.isInteger(size['Width']) && Number.isInteger(size['Height']))
     process.resize(Number(size['Width']), Number(size['Height']));
-}
-
-/** Resolves when the stream has ended and everything is handed to the socket. */
-async function carryOutput(websocket: WebSocket, channel: number, stream: NodeJS.ReadableStream | undefined): Promise<void> {
-  if (stream === undefined) return;
-  const sent = (): void => {
-    if (websocket.bufferedAmount < HIGH_WATER || websocket.readyState !== websocket.OPEN) stream.resume();
-  };
-  // Without a reader the output is dropped, or the process would stand still for ever.
-  websocket.on('close', () => stream.resume());
-  stream.on('data', (chunk: Buffer) => {
-    if (websocket.readyState !== websocket.OPEN) return;
-    send(websocket, channel, chunk, sent);
-    if (websocket.bufferedAmount >= HIGH_WATER) stream.pause();
-  });
-  await new Promise<void>((resolve) => {
-    stream.on('end', resolve);
-    stream.on('close', resolve);
-    stream.on('error', () => resolve());
-  });
 }

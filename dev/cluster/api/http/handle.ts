@@ -122,6 +122,7 @@ async function handleSubresource(context: Context, route: Route, name: string, s
       if (request.method !== 'POST') throw methodNotAllowed();
       return evict(context, namespace, name);
     case 'exec':
+    case 'portforward':
       throw badRequest('Upgrade request required');
     default:
       throw notImplemented(`pods/${subresource}`);

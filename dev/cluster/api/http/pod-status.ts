@@ -48,9 +48,11 @@ export function readyText({ spec, status }: V1Pod): string {
   return `${ready}/${spec?.containers.length ?? 0}`;
 }
 
-/** `2 (5m ago)`. */
-export function restartsText({ status }: V1Pod, now: Date): string {
-  const statuses: readonly V1ContainerStatus[] = status?.containerStatuses ?? [];
+/** `2 (5m ago)`; of the init containers while these run. */
+export function restartsText(pod: V1Pod, now: Date): string {
+  const { status } = pod;
+  const statuses: readonly V1ContainerStatus[] =
+    (initReason(pod) === undefined ? status?.containerStatuses : status?.initContainerStatuses) ?? [];
   const count = statuses.reduce((sum, { restartCount }) => sum + restartCount, 0);
   const last = statuses
     .flatMap(({ lastState }) => lastState?.terminated?.finishedAt ?? [])

@@ -7,7 +7,7 @@ import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { STATUS_CODES } from 'node:http';
 import { NodeError } from '../../port.ts';
-import { StatusError } from '../status.ts';
+import { KubeletRefusal, StatusError } from '../status.ts';
 
 export function sendJson(response: ServerResponse, code: number, json: string): void {
   const body = `${json}\n`;
@@ -44,11 +44,13 @@ export function sendError(response: ServerResponse, error: unknown): void {
 
 /** Refuses an upgrade: there is no response object, only the socket. */
 export function refuseUpgrade(socket: Duplex, error: unknown): void {
+  const fromKubelet = error instanceof KubeletRefusal;
   const { status } = statusOf(error);
-  const body = `${JSON.stringify(status)}\n`;
+  const code = fromKubelet ? error.code : status.code;
+  const body = fromKubelet ? error.message : `${JSON.stringify(status)}\n`;
   const head = [
-    `HTTP/1.1 ${status.code} ${STATUS_CODES[status.code] ?? ''}`,
-    'Content-Type: application/json',
+    `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? ''}`,
+    `Content-Type: ${fromKubelet ? 'text/plain; charset=utf-8' : 'application/json'}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
   ];

@@ -13,9 +13,9 @@ import { badRequest, notImplemented, unauthorized } from '../status.ts';
 import { createAuthenticator } from './authenticate.ts';
 import { discover } from './discovery.ts';
 import { createExecServer } from './exec.ts';
-import type { ExecServer } from './exec.ts';
 import { handleResource } from './handle.ts';
 import { refuseUpgrade, sendError, sendJson, sendText, statusOf } from './respond.ts';
+import { createPortForwardServer } from './port-forward.ts';
 import { parseRoute } from './route.ts';
 
 export interface ApiServerOptions {
@@ -47,7 +47,7 @@ const OPEN_PATHS = new Set(['/healthz', '/livez', '/readyz']);
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { objects, node, tokens, port = 0, now = () => new Date(), onError = () => undefined } = options;
   const authenticate = createAuthenticator(tokens);
-  const exec = createExecServer(objects, node);
+  const streams = { exec: createExecServer(objects, node), portforward: createPortForwardServer(objects, node) };
   const server = createServer({ maxHeaderSize: LONGEST_HEADERS, keepAliveTimeout: 60_000, noDelay: true });
   server.on('request', (request, response) => {
     void answer(request, response).catch((error: unknown) => {
@@ -60,7 +60,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       const { pathname, searchParams: query } = urlOf(request);
       const { known, path } = authenticate(request.headers.authorization, pathname);
       if (!known) throw unauthorized();
-      upgrade({ exec, request, socket, head, path, query });
+      upgrade(streams, { request, socket, head, path, query });
     } catch (error) {
       refuseUpgrade(socket, error);
     }
@@ -86,7 +86,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   return {
     url: `http://127.0.0.1:${address.port}`,
     async close() {
-      exec.close();
+      streams.exec.close();
+      streams.portforward.close();
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
@@ -96,7 +97,6 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 }
 
 interface Upgrade {
-  readonly exec: ExecServer;
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   readonly head: Buffer;
@@ -104,12 +104,14 @@ interface Upgrade {
   readonly query: URLSearchParams;
 }
 
-function upgrade({ exec, request, socket, head, path, query }: Upgrade): void {
+type Streams = Readonly<Record<'exec' | 'portforward', Pick<ReturnType<typeof createExecServer>, 'upgrade'>>>;
+
+function upgrade(streams: Streams, { request, socket, head, path, query }: Upgrade): void {
   socket.on('error', () => socket.destroy());
   const route = parseRoute(path);
   if (route?.subresource === undefined || route.name === undefined) throw badRequest('this path cannot be upgraded');
-  if (route.subresource !== 'exec') throw notImplemented(`pods/${route.subresource}`);
-  exec.upgrade(request, socket, head, { namespace: route.namespace, name: route.name }, query);
+  if (route.subresource !== 'exec' && route.subresource !== 'portforward') throw notImplemented(`pods/${route.subresource}`);
+  streams[route.subresource].upgrade(request, socket, head, { namespace: route.namespace, name: route.name }, query);
 }
 
 function urlOf(request: IncomingMessage): URL {

@@ -7,7 +7,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { killGroups, removeAbandoned, removeGroups } from './group-tree.ts';
-import { POD_PROCESS_LIMIT } from './port.ts';
+import { CONTAINER_MOUNT, POD_PROCESS_LIMIT } from './port.ts';
 import type { ControlGroup, ControlGroups, Limits } from './port.ts';
 
 const PERIOD_MICROSECONDS = 100_000;
@@ -56,6 +56,7 @@ function createGroup(roots: ReadonlyMap<Controller, string>, podUid: string, con
   }
   const memory = folders.get('memory');
   return {
+    mounts: [...folders].map(([controller, source]) => ({ source, target: `${CONTAINER_MOUNT}/${controller}`, readOnly: true })),
     joinFiles: [...folders.values()].map((folder) => join(folder, 'cgroup.procs')),
     oomKills: () =>
       memory === undefined ? 0 : Number(/^oom_kill (\d+)/m.exec(readFileSync(join(memory, 'memory.oom_control'), 'utf8'))?.[1] ?? 0),

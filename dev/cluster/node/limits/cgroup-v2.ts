@@ -7,7 +7,7 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { killGroups, removeAbandoned, removeGroups } from './group-tree.ts';
-import { POD_PROCESS_LIMIT } from './port.ts';
+import { CONTAINER_MOUNT, POD_PROCESS_LIMIT } from './port.ts';
 import type { ControlGroup, ControlGroups, Limits } from './port.ts';
 
 const PERIOD_MICROSECONDS = 100_000;
@@ -88,6 +88,7 @@ function limit(folder: string, controllers: readonly string[], { memoryBytes, cp
     if (cpuRequest !== undefined) write('cpu.weight', String(Math.min(10_000, Math.max(1, Math.round(cpuRequest * 100)))));
   }
   return {
+    mounts: [{ source: folder, target: CONTAINER_MOUNT, readOnly: true }],
     joinFiles: [join(folder, 'cgroup.procs')],
     oomKills: () => (hasMemory ? Number(/^oom_kill (\d+)/m.exec(readFileSync(join(folder, 'memory.events'), 'utf8'))?.[1] ?? 0) : 0),
     kill: () => {

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { Mount } from '../runtime/port.ts';
+
 export interface Limits {
   readonly memoryBytes: number | undefined;
   /** Cores. */
@@ -12,6 +14,9 @@ export interface Limits {
 
 /** Processes (and threads) that one pod may have: enough to build things, too few to fill the machine. */
 export const POD_PROCESS_LIMIT = 512;
+
+/** Where a container has its own groups. */
+export const CONTAINER_MOUNT = '/sys/fs/cgroup';
 
 /** The same by `RLIMIT_NPROC`, for each container: fewer, since without groups nothing shares out the processors either. */
 export const CONTAINER_PROCESS_RLIMIT = 256;
@@ -31,6 +36,8 @@ export interface ControlGroups {
 export interface ControlGroup {
   /** A process that writes `0` to each of them is in. */
   readonly joinFiles: readonly string[];
+  /** What a container sees of its groups, as it would with a real runtime: how much memory it has, and what was killed for it. */
+  readonly mounts: readonly Mount[];
   /** Processes that the kernel killed for memory so far. */
   oomKills(): number;
   kill(): void;

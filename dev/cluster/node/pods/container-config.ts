@@ -31,21 +31,23 @@ export class ConfigError extends Error {
 
 /** Throws `ConfigError`. */
 export function resolveConfig(pod: V1Pod, container: V1Container, image: Image, references: References): ContainerConfig {
-  const user = resolveUser(pod, container);
+  const user = resolveUser(pod, container, image.uid);
   const environment = resolveEnvironment(pod, container, image, user, references);
-  const given = [...(container.command ?? []), ...(container.args ?? [])];
+  const { command = [], args = [] } = container;
+  // A command replaces both of the image's; arguments replace its command alone.
+  const rest = args.length > 0 || command.length > 0 ? args : image.command;
   return {
-    command: given.length === 0 ? image.command : given.map((part) => expandVariables(part, environment)),
+    command: [...(command.length > 0 ? command : image.entrypoint), ...rest].map((part) => expandVariables(part, environment)),
     environment,
     directory: container.workingDir === undefined || container.workingDir === '' ? '/' : container.workingDir,
     user,
   };
 }
 
-/** The images all run as root, as the real ones do, so a pod that must not has to say as whom instead. */
-export function resolveUser(pod: V1Pod, container: V1Container): User {
+/** The machine's images all run as root, as the real ones do, so a pod that must not has to say as whom instead. */
+export function resolveUser(pod: V1Pod, container: V1Container, imageUid = 0): User {
   const context = { ...pod.spec?.securityContext, ...dropAbsent(container.securityContext) };
-  const uid = context.runAsUser ?? 0;
+  const uid = context.runAsUser ?? imageUid;
   if (context.runAsNonRoot === true && uid === 0) {
     const where = `(pod: "${pod.metadata?.name}_${pod.metadata?.namespace}(${pod.metadata?.uid})", container: ${container.name})`;
     throw new ConfigError(

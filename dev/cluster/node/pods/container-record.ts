@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { V1ContainerState, V1ContainerStateTerminated, V1ContainerStatus } from '@kubernetes/client-node';
+import type { V1Container, V1ContainerState, V1ContainerStateTerminated, V1ContainerStatus } from '@kubernetes/client-node';
 
 export interface ContainerRecord {
   readonly name: string;
@@ -21,13 +21,21 @@ export interface ContainerRecord {
   containerId: string | undefined;
 }
 
-/** The record of a container that has not run yet, or that ran before the cluster was started again. */
-export function createRecord(name: string, reference: string, before: V1ContainerStatus | undefined, now: Date): ContainerRecord {
+/**
+ * The record of a container that has not run yet, or that ran before the cluster was started again. `waitsFor`: what it is waiting for, in
+ * the words of a kubelet.
+ */
+export function createRecord(
+  { name, image: reference = '' }: V1Container,
+  before: V1ContainerStatus | undefined,
+  waitsFor: 'ContainerCreating' | 'PodInitializing',
+  now: Date,
+): ContainerRecord {
   const ended = before === undefined ? undefined : endedMeanwhile(before, now);
   return {
     name,
     reference,
-    state: { waiting: { reason: 'ContainerCreating' } },
+    state: { waiting: { reason: waitsFor } },
     lastState: ended === undefined ? { ...before?.lastState } : { terminated: ended },
     restartCount: before?.restartCount ?? 0,
     started: false,

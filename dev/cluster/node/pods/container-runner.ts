@@ -7,7 +7,6 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { V1Container, V1ContainerStateTerminated } from '@kubernetes/client-node';
 import { describeDelay, nextDelaySeconds, restarts } from '../back-off.ts';
-import { findImage, invalidName, pullFailure } from '../images.ts';
 import type { Image } from '../images.ts';
 import { CONTAINER_PROCESS_RLIMIT } from '../limits/port.ts';
 import type { ControlGroup } from '../limits/port.ts';
@@ -18,14 +17,14 @@ import type { RunningContainer } from '../runtime/port.ts';
 import { callAfter, pause } from '../timers.ts';
 import { ConfigError, resolveConfig } from './container-config.ts';
 import type { ContainerRecord } from './container-record.ts';
+import { imageMounts, pullImage } from './image-pull.ts';
+import { writeOomCount } from './oom-count.ts';
 import type { PodContext } from './pod-context.ts';
 import { probeContainer } from './probes.ts';
 import { resolveMounts } from './volumes.ts';
 
 /** How often the kubelet looks again at what it cannot start. */
 const RETRY_MS = 10_000;
-/** After this the message changes from `ErrImagePull` to `ImagePullBackOff`, as clients know it. */
-const PULL_FAILED_MS = 2000;
 /**
  * TERM is lost on a PID 1 that has not set its handler yet. A real node takes longer to tell that a container runs than a program takes
  * to begin; here it is known at once.
@@ -105,7 +104,12 @@ export class ContainerRunner {
   async #live(): Promise<void> {
     let delaySeconds: number | undefined;
     for (;;) {
-      const image = await this.#pull();
+      const image = await pullImage(
+        this.#context,
+        this.record.reference,
+        (reason, message) => this.#wait(reason, message),
+        this.#end.signal,
+      );
       if (image === undefined) return;
       const terminated = await this.#runOnce(image);
       if (terminated === undefined) return;
@@ -130,39 +134,6 @@ export class ContainerRunner {
   #wait(reason: string, message?: string): void {
     this.record.state = { waiting: { reason, ...(message !== undefined && { message }) } };
     this.#context.changed();
-  }
-
-  /** Resolves to the image, or to `undefined` at the end. Nothing is fetched: the image is there, or no registry has it. */
-  async #pull(): Promise<Image | undefined> {
-    const { reference } = this.record;
-    let delaySeconds: number | undefined;
-    const invalid = invalidName(reference);
-    if (invalid !== undefined) {
-      this.#context.recordEvent('Warning', 'InspectFailed', invalid);
-      this.#wait('InvalidImageName', invalid);
-      // Nothing but another pod changes that.
-      await pause(Infinity, this.#end.signal);
-      return undefined;
-    }
-    while (!this.#end.signal.aborted) {
-      const image = findImage(reference, this.#context.node.images);
-      if (image !== undefined) {
-        this.#context.recordEvent('Normal', 'Pulled', `Container image "${reference}" already present on machine`);
-        return image;
-      }
-      this.#context.recordEvent('Normal', 'Pulling', `Pulling image "${reference}"`);
-      this.#context.recordEvent('Warning', 'Failed', pullFailure(reference));
-      this.#context.recordEvent('Warning', 'Failed', 'Error: ErrImagePull');
-      this.#wait('ErrImagePull', pullFailure(reference));
-      await pause(PULL_FAILED_MS, this.#end.signal);
-      if (this.#end.signal.aborted) return undefined;
-      this.#context.recordEvent('Normal', 'BackOff', `Back-off pulling image "${reference}"`);
-      this.#context.recordEvent('Warning', 'Failed', 'Error: ImagePullBackOff');
-      this.#wait('ImagePullBackOff', `Back-off pulling image "${reference}": ErrImagePull: ${pullFailure(reference)}`);
-      delaySeconds = nextDelaySeconds(delaySeconds ?? 0, 0);
-      await pause(delaySeconds * 1000, this.#end.signal);
-    }
-    return undefined;
   }
 
   /** Resolves to how it ended, or to `undefined` where it never began before the end. */
@@ -209,6 +180,11 @@ export class ContainerRunner {
     const { name } = this.container;
     const id = randomBytes(32).toString('hex');
     const config = resolveConfig(pod, this.container, image, references);
+    if (config.command.length === 0)
+      throw new StartError(
+        'CreateContainerError',
+        `failed to generate container "${id}" spec: failed to generate spec: no command specified`,
+      );
     const mounts = resolveMounts(this.container, this.#context.volumes(), pod);
     if (this.#hasRun) this.record.restartCount += 1;
     Object.assign(this.record, { image: image.name, imageId: image.id, containerId: `berth://${id}` });
@@ -216,12 +192,16 @@ export class ContainerRunner {
     const group = node.controlGroups?.create(pod.metadata?.uid ?? '', `${name}-${id.slice(0, 8)}`, this.#limits());
     const log = new LogFile(this.logPath(this.record.restartCount), node.now);
     removeLog(this.logPath(this.record.restartCount - 2));
+    if (this.#watchedBytes() !== undefined) writeOomCount(this.container, this.#context.volumes(), 0);
     try {
       const running = await node.runtime.start({
         id,
         hostname: (pod.spec?.hostname ?? pod.metadata?.name ?? '').slice(0, 63),
         ...config,
         mounts,
+        ownMounts: [...imageMounts(image, node.helper), ...(group?.mounts ?? [])],
+        empty: image.content !== 'machine',
+        memoryVolumes: this.#context.memoryVolumes(),
         controlGroups: group?.joinFiles ?? [],
         processLimit: node.controlGroups?.processes === true ? undefined : CONTAINER_PROCESS_RLIMIT,
       });
@@ -256,27 +236,43 @@ export class ContainerRunner {
     this.record.ready = this.record.started && this.container.readinessProbe === undefined;
     this.#context.recordEvent('Normal', 'Started', `Started container ${this.container.name}`);
     this.#context.changed();
-    const { memoryBytes } = this.#limits();
-    let watcherKills = 0;
-    const unwatch =
-      memoryBytes === undefined || node.controlGroups?.memory === true
-        ? undefined
-        : node.memoryWatcher?.watch({ limitBytes: memoryBytes, processes: () => running.processes(), onKill: () => (watcherKills += 1) });
-    const kills = (): number => (group?.oomKills() ?? 0) + watcherKills;
+    const memory = this.#watchMemory(running);
     this.#probe(running, ended.signal);
     const { exitCode } = await running.exit;
     ended.abort();
-    unwatch?.();
+    memory.unwatch();
     this.#cancelKill?.();
     await Promise.race([output, pause(OUTPUT_MS, AbortSignal.any([]))]);
     running.stdout.destroy();
     running.stderr.destroy();
-    const reason = exitCode === 137 && kills() > 0 ? 'OOMKilled' : exitReason(exitCode);
+    const outOfMemory = memory.killedFirst() || (group?.oomKills() ?? 0) > 0;
+    const reason = exitCode === 137 && outOfMemory ? 'OOMKilled' : exitReason(exitCode);
     group?.kill();
     log.close();
     this.#run = undefined;
     Object.assign(this.record, { ready: false, started: false });
     return { exitCode, reason, startedAt, finishedAt: node.now(), containerID: this.record.containerId ?? '' };
+  }
+
+  /** Where no control group does it. `killedFirst`: the container's first process was killed for its memory, and the others with it. */
+  #watchMemory(running: RunningContainer): { readonly unwatch: () => void; readonly killedFirst: () => boolean } {
+    const { node } = this.#context;
+    const limitBytes = this.#watchedBytes();
+    let kills = 0;
+    let first = false;
+    const onKill = (pid: number): void => {
+      kills += 1;
+      first ||= pid === running.pid;
+      writeOomCount(this.container, this.#context.volumes(), kills);
+    };
+    const unwatch =
+      limitBytes === undefined ? undefined : node.memoryWatcher?.watch({ limitBytes, processes: () => running.processes(), onKill });
+    return { unwatch: () => unwatch?.(), killedFirst: () => first };
+  }
+
+  /** The limit on memory that we have to hold ourselves. */
+  #watchedBytes(): number | undefined {
+    return this.#context.node.controlGroups?.memory === true ? undefined : this.#limits().memoryBytes;
   }
 
   #probe(running: RunningContainer, signal: AbortSignal): void {

@@ -6,7 +6,8 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import type { ControlGroups } from '../limits/port.ts';
 import type { MemoryWatcher } from '../limits/memory-watcher.ts';
-import type { Runtime } from '../runtime/port.ts';
+import type { VolumeWatcher } from '../limits/volume-watcher.ts';
+import type { MemoryVolumes, Runtime } from '../runtime/port.ts';
 import type { References } from './container-config.ts';
 
 /** What the node offers to all its pods. */
@@ -14,6 +15,9 @@ export interface NodeContext {
   readonly runtime: Runtime;
   readonly controlGroups: ControlGroups | undefined;
   readonly memoryWatcher: MemoryWatcher | undefined;
+  readonly volumeWatcher: VolumeWatcher;
+  /** The machine's. */
+  readonly helper: string | undefined;
   /** Names of images besides the built-in ones. */
   readonly images: readonly string[];
   readonly folders: { readonly pods: string; readonly volumes: string; readonly logs: string };
@@ -29,6 +33,7 @@ export interface PodContext {
   pod(): V1Pod;
   address(): string;
   volumes(): ReadonlyMap<string, string>;
+  memoryVolumes(): MemoryVolumes | undefined;
   recordEvent(type: 'Normal' | 'Warning', reason: string, message: string): void;
   /** A record has changed: the status is to be written. */
   changed(): void;

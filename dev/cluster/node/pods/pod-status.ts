@@ -34,7 +34,7 @@ export function podStatus(pod: V1Pod, facts: PodFacts): V1PodStatus {
     hostIPs: [{ ip: NODE_ADDRESS }],
     ...(address !== undefined && { podIP: address, podIPs: [{ ip: address }] }),
     startTime: facts.startTime,
-    ...(facts.initContainers.length > 0 && { initContainerStatuses: facts.initContainers.map(containerStatus) }),
+    ...(facts.initContainers.length > 0 && { initContainerStatuses: facts.initContainers.map(initContainerStatus) }),
     containerStatuses: facts.containers.map(containerStatus),
   };
 }
@@ -66,6 +66,12 @@ function containerStatus(record: ContainerRecord): V1ContainerStatus {
     ...(containerId !== undefined && { containerID: containerId }),
     started,
   };
+}
+
+/** An init container is ready once it has done its work. */
+function initContainerStatus(record: ContainerRecord): V1ContainerStatus {
+  const { running, terminated } = record.state;
+  return { ...containerStatus(record), ready: terminated?.exitCode === 0, started: running !== undefined };
 }
 
 /** Those of the kubelet; the others (`PodScheduled`) stay as they are. */

@@ -10,6 +10,7 @@ import type { Objects } from '../../port.ts';
 import type { Addresses } from '../addresses.ts';
 import { claims, configMaps, pods, secrets } from '../kinds.ts';
 import { removeFolder } from '../remove-folder.ts';
+import type { MemoryVolumes } from '../runtime/port.ts';
 import { callAfter, pause } from '../timers.ts';
 import { createRecord } from './container-record.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -17,11 +18,12 @@ import { ContainerRunner } from './container-runner.ts';
 import type { NodeContext, PodContext } from './pod-context.ts';
 import { podStatus } from './pod-status.ts';
 import type { PodFacts } from './pod-status.ts';
-import { prepareVolumes, VolumeError } from './volumes.ts';
+import { limitedVolumes, memoryVolumes, prepareVolumes, VolumeError } from './volumes.ts';
 
 const COMPONENT = 'kubelet';
 const VOLUME_RETRY_MS = 10_000;
 const DEFAULT_GRACE_SECONDS = 30;
+const EVICTION_GRACE_SECONDS = 1;
 
 export class PodWorker {
   readonly uid: string;
@@ -39,6 +41,7 @@ export class PodWorker {
   #pod: V1Pod;
   #address: string | undefined;
   #volumes: ReadonlyMap<string, string> = new Map();
+  #memoryVolumes: MemoryVolumes | undefined;
   #failure: PodFacts['failure'];
   #changes = new AbortController();
   #deleted = false;
@@ -48,13 +51,11 @@ export class PodWorker {
   constructor(pod: V1Pod, node: NodeContext, objects: Objects, addresses: Addresses) {
     const { initContainers = [], containers = [] } = pod.spec ?? {};
     const before = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
-    const record = ({ name, image = '' }: V1Container): ContainerRecord =>
-      createRecord(
-        name,
-        image,
-        before.find((item) => item.name === name),
-        node.now(),
-      );
+    const waitsFor = initContainers.length === 0 ? 'ContainerCreating' : 'PodInitializing';
+    const record = (container: V1Container): ContainerRecord => {
+      const present = before.find((item) => item.name === container.name);
+      return createRecord(container, present, waitsFor, node.now());
+    };
     this.uid = pod.metadata?.uid ?? '';
     this.#pod = pod;
     this.#node = node;
@@ -76,6 +77,11 @@ export class PodWorker {
 
   runner(container: string): ContainerRunner | undefined {
     return this.#runners.get(container);
+  }
+
+  /** All that run in it, as the machine counts them. */
+  processes(): readonly number[] {
+    return [...this.#runners.values()].flatMap(({ running }) => running?.processes() ?? []);
   }
 
   /** The pod's object as it is now. */
@@ -136,6 +142,7 @@ export class PodWorker {
     const left = activeDeadlineSeconds === undefined ? undefined : this.#startTime.getTime() + activeDeadlineSeconds * 1000 - Date.now();
     const cancelDeadline = left === undefined ? undefined : callAfter(left, () => this.#exceedDeadline());
     if (await this.#prepare()) {
+      const unwatch = this.#watchVolumes();
       for (const container of initContainers) {
         if (!this.#mayStart()) break;
         await this.#startContainer(container, this.#initContainers, restartPolicy === 'Never' ? 'Never' : 'OnFailure').done;
@@ -144,7 +151,9 @@ export class PodWorker {
       const initialized = this.#initContainers.every(({ state }) => state.terminated?.exitCode === 0);
       if (initialized && this.#mayStart())
         await Promise.all(containers.map((container) => this.#startContainer(container, this.#containers, restartPolicy).done));
+      unwatch();
     }
+    this.#memoryVolumes?.release();
     cancelDeadline?.();
     this.#writeStatus();
   }
@@ -155,8 +164,7 @@ export class PodWorker {
 
   #startContainer(container: V1Container, records: readonly ContainerRecord[], restartPolicy: string | undefined): ContainerRunner {
     const record =
-      records.find(({ name }) => name === container.name) ??
-      createRecord(container.name, container.image ?? '', undefined, this.#node.now());
+      records.find(({ name }) => name === container.name) ?? createRecord(container, undefined, 'ContainerCreating', this.#node.now());
     const runner = new ContainerRunner(this.#context, container, record, restartPolicy);
     this.#runners.set(container.name, runner);
     return runner;
@@ -173,6 +181,7 @@ export class PodWorker {
           claim: (name) => this.#objects.get(claims, this.#pod.metadata?.namespace, name),
           asRoot: this.#node.asRoot,
         });
+        this.#memoryVolumes = await this.#holdMemoryVolumes();
         return true;
       } catch (error) {
         if (!(error instanceof VolumeError)) throw error;
@@ -183,11 +192,41 @@ export class PodWorker {
     return false;
   }
 
+  async #holdMemoryVolumes(): Promise<MemoryVolumes | undefined> {
+    const volumes = memoryVolumes(this.#pod, this.#volumes);
+    const hold = this.#node.runtime.holdMemoryVolumes;
+    // Without a sandbox they are folders as the others.
+    if (volumes.length === 0 || hold === undefined) return undefined;
+    return hold(volumes).catch((error: unknown) => {
+      throw new VolumeError(error instanceof Error ? error.message : String(error));
+    });
+  }
+
+  /** Those in memory hold their limit by themselves. */
+  #watchVolumes(): () => void {
+    const inMemory = this.#memoryVolumes !== undefined;
+    const unwatch = limitedVolumes(this.#pod, this.#volumes, inMemory).map(({ name, folder, limitBytes, limit }) =>
+      this.#node.volumeWatcher.watch({ folder, limitBytes, onExceeded: () => this.#evict(name, limit) }),
+    );
+    return () => unwatch.forEach((end) => end());
+  }
+
+  /** The kubelet's words, to the last blank. */
+  #evict(volume: string, limit: string): void {
+    const message = `Usage of EmptyDir volume "${volume}" exceeds the limit "${limit}". `;
+    this.#context.recordEvent('Warning', 'Evicted', message);
+    this.#fail({ reason: 'Evicted', message }, EVICTION_GRACE_SECONDS);
+  }
+
   #exceedDeadline(): void {
-    this.#failure = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
-    this.#context.recordEvent('Normal', 'DeadlineExceeded', this.#failure.message);
-    for (const runner of this.#runners.values())
-      runner.stop((this.#pod.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000);
+    const message = 'Pod was active on the node longer than the specified deadline';
+    this.#context.recordEvent('Normal', 'DeadlineExceeded', message);
+    this.#fail({ reason: 'DeadlineExceeded', message }, this.#pod.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS);
+  }
+
+  #fail(failure: NonNullable<PodFacts['failure']>, graceSeconds: number): void {
+    this.#failure ??= failure;
+    for (const runner of this.#runners.values()) runner.stop(graceSeconds * 1000);
     this.dependenciesChanged();
     this.#writeStatus();
   }
@@ -203,6 +242,7 @@ export class PodWorker {
       pod: () => this.#pod,
       address: () => this.#address ?? '',
       volumes: () => this.#volumes,
+      memoryVolumes: () => this.#memoryVolumes,
       recordEvent: (type, reason, message) => {
         if (!this.#deleted) this.#objects.recordEvent(this.#pod, type, reason, message, COMPONENT);
       },

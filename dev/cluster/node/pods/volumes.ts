@@ -13,9 +13,10 @@ import type {
   V1SecretVolumeSource,
   V1Volume,
 } from '@kubernetes/client-node';
+import { parseQuantity } from '../quantities.ts';
 import { outsideId } from '../runtime/identity.ts';
 import { StartError } from '../runtime/port.ts';
-import type { Mount } from '../runtime/port.ts';
+import type { MemoryVolume, Mount } from '../runtime/port.ts';
 import { configMapValues, ConfigError, resolveUser, secretValues } from './container-config.ts';
 import type { References } from './container-config.ts';
 
@@ -83,6 +84,38 @@ function makeFolder(folder: string, pod: V1Pod, { asRoot }: VolumeContext): void
   const group = pod.spec?.securityContext?.fsGroup;
   if (asRoot && group !== undefined) chownSync(folder, 0, outsideId(group));
   chmodSync(folder, group === undefined ? 0o777 : 0o2777);
+}
+
+interface LimitedVolume {
+  readonly name: string;
+  readonly folder: string;
+  readonly limitBytes: number;
+  /** As the pod has it. */
+  readonly limit: string;
+}
+
+/** The volumes whose limit somebody has to look after. `inMemory`: those that ask for memory have it, and hold theirs by themselves. */
+export function limitedVolumes(pod: V1Pod, folders: ReadonlyMap<string, string>, inMemory: boolean): readonly LimitedVolume[] {
+  return (pod.spec?.volumes ?? []).flatMap(({ name, emptyDir }) => {
+    const { sizeLimit: limit, medium } = emptyDir ?? {};
+    const limitBytes = parseQuantity(limit);
+    const folder = folders.get(name);
+    if (limit === undefined || limitBytes === undefined || limitBytes === 0 || folder === undefined) return [];
+    return inMemory && medium === 'Memory' ? [] : [{ name, folder, limitBytes, limit }];
+  });
+}
+
+/** The volumes that are to be in memory. One without a limit may take what all containers together may. */
+export function memoryVolumes(pod: V1Pod, folders: ReadonlyMap<string, string>): readonly MemoryVolume[] {
+  const limits = (pod.spec?.containers ?? []).map(({ resources }) => parseQuantity(resources?.limits?.['memory']));
+  const together = limits.reduce((sum, limit) => (sum === undefined || limit === undefined ? undefined : sum + limit), 0);
+  return (pod.spec?.volumes ?? []).flatMap(({ name, emptyDir }) => {
+    const folder = folders.get(name);
+    if (emptyDir?.medium !== 'Memory' || folder === undefined) return [];
+    const own = parseQuantity(emptyDir.sizeLimit);
+    const sizeBytes = own === undefined || (together !== undefined && together < own) ? together : own;
+    return [{ folder, sizeBytes, group: pod.spec?.securityContext?.fsGroup }];
+  });
 }
 
 interface VolumeFile {

@@ -8,10 +8,10 @@
  * @module
  */
 import { dirname } from 'node:path';
-import { identify } from './identity.ts';
-import { checkMounts, privateFolders } from './mounts.ts';
+import { checkMounts, freePrivateFolders } from './mounts.ts';
 import type { BaseSystem } from './mounts.ts';
 import { startNamespaced } from './namespaced.ts';
+import { shellPassage } from './passage.ts';
 import type { PipePool } from './pipes.ts';
 import type { ContainerSpec, Mount, Runtime } from './port.ts';
 
@@ -22,17 +22,23 @@ export interface BwrapOptions {
   readonly base: BaseSystem;
   readonly pipes: PipePool;
   readonly nodeId: string;
+  readonly helper: string | undefined;
   /** The cluster does not run as root. */
   readonly rootless: boolean;
+  /** Runs the images without a program: inside bwrap's root nothing could do the last steps for an ordinary user. */
+  readonly unshare: Runtime;
 }
 
-export function createBwrapRuntime({ base, pipes, nodeId, rootless }: BwrapOptions): Runtime {
+export function createBwrapRuntime({ base, pipes, nodeId, helper, rootless, unshare }: BwrapOptions): Runtime {
   return {
+    ...unshare,
     name: 'bwrap',
     async start(spec) {
-      const mounts = checkMounts(spec.mounts, base);
+      if (spec.empty) return unshare.start(spec);
+      const mounts = [...checkMounts(spec.mounts, base), ...spec.ownMounts];
+      const passage = shellPassage(spec, rootless, helper);
       const builder = ['unshare', '--pid', '--fork', '--kill-child=KILL', '--', 'bwrap', ...bwrapArguments(spec, base, mounts), '--'];
-      return startNamespaced(pipes, { spec, identity: identify(spec.user, rootless), builder, builderVariables: {}, depth: 2, nodeId });
+      return startNamespaced(pipes, { spec, passage, builder, builderVariables: {}, depth: 2, nodeId });
     },
   };
 }
@@ -42,9 +48,7 @@ export function bwrapArguments({ hostname, directory }: ContainerSpec, base: Bas
   const bind = ({ source, target, readOnly }: Mount): readonly string[] => [readOnly ? '--ro-bind' : '--bind', source, target];
   // bwrap would make them for itself alone (0700).
   const folders = [...base.binds, ...mounts].map(({ target }) => dirname(target));
-  const parents = new Set(
-    [...folders, ...base.links.map(({ path }) => dirname(path)), directory, '/root', '/home', '/run', '/sys'].flatMap(ancestors),
-  );
+  const parents = new Set([...folders, ...base.links.map(({ path }) => dirname(path)), directory, ...base.folders].flatMap(ancestors));
   const ownFolders = [...parents].filter((path) => !/^\/(proc|dev)(\/|$)/.test(path)).toSorted();
   return [
     ...['--die-with-parent', '--as-pid-1', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--hostname', hostname],
@@ -53,7 +57,7 @@ export function bwrapArguments({ hostname, directory }: ContainerSpec, base: Bas
     ...ownFolders.flatMap((path) => ['--perms', '0755', '--dir', path]),
     ...base.binds.flatMap(bind),
     ...base.links.flatMap(({ path, to }) => ['--symlink', to, path]),
-    ...privateFolders(mounts).flatMap((path) => ['--perms', '1777', '--tmpfs', path]),
+    ...freePrivateFolders(base, mounts).flatMap((path) => ['--perms', '1777', '--tmpfs', path]),
     ...mounts.flatMap(bind),
     ...['--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/'],
   ];

@@ -35,6 +35,9 @@ async function tryRuntime(runtime: Runtime): Promise<string | undefined> {
       directory: '/',
       user: { uid: 1000, gid: 1000, groups: [] },
       mounts: [],
+      ownMounts: [],
+      empty: false,
+      memoryVolumes: undefined,
       controlGroups: [],
       processLimit: undefined,
     });

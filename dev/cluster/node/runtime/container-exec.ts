@@ -7,14 +7,14 @@ import { randomBytes } from 'node:crypto';
 import { NodeError } from '../../port.ts';
 import type { ContainerExecOptions, ContainerProcess } from '../../port.ts';
 import { launch } from './launch.ts';
-import type { Launched, Outcome } from './launch.ts';
+import type { Outcome } from './launch.ts';
 import type { PipePool } from './pipes.ts';
-import { launchCommand, launchVariables, terminalVariables, TOOL_PATH } from './scripts.ts';
+import { launchVariables, TOOL_PATH } from './scripts.ts';
 
 export interface ExecContext {
   readonly pipes: PipePool;
-  /** From a fresh process of ours into the container; the command's arguments follow. */
-  readonly enter: readonly string[];
+  /** From a fresh process of ours into the container, to the launcher. Throws `NodeError` where there can be no terminal. */
+  readonly enter: (terminal: boolean) => readonly string[];
   /** What `enter` itself reads. */
   readonly enterVariables: Readonly<Record<string, string>>;
   readonly environment: Readonly<Record<string, string>>;
@@ -27,16 +27,16 @@ export async function execInContainer(context: ExecContext, options: ContainerEx
   const { command, tty } = options;
   const environment = tty ? { TERM: 'xterm', ...context.environment } : context.environment;
   const launched = await launch(context.pipes, {
-    argv: [...context.enter, ...launchCommand(tty)],
+    argv: context.enter(tty),
     environment: {
       PATH: TOOL_PATH,
       ...context.enterVariables,
       ...launchVariables({ command, environment, directory: context.directory, terminal: tty }),
-      ...terminalVariables(tty),
     },
     stdin: options.stdin,
     stdout: options.stdout,
     stderr: options.stderr && !tty,
+    terminal: tty,
   });
   if (launched.child.pid !== undefined) context.onStart?.(launched.child.pid, launched.exit);
   const outcome = await launched.outcome;
@@ -52,9 +52,16 @@ export async function execInContainer(context: ExecContext, options: ContainerEx
     stdin: launched.stdin,
     stdout: launched.stdout,
     stderr: launched.stderr,
-    resize: tty ? resizer(context, launched) : () => undefined,
+    resize: launched.resize,
     exitCode: launched.exit,
   };
+}
+
+/** The path of a helper that has to be there. Throws `NodeError` 500 where this machine has none. */
+export function terminalHelper(helper: string | undefined): string {
+  if (helper === undefined)
+    throw new NodeError(500, 'InternalError', 'Internal error occurred: there is no helper for this machine to make a terminal');
+  return helper;
 }
 
 /** What is wrong with a command, in the words of runc. */
@@ -66,37 +73,4 @@ export function describeProblem(outcome: Outcome, command: readonly string[], di
   if (outcome.problem === 'absent') return `exec: "${name}": stat ${name}: no such file or directory`;
   if (outcome.problem === 'denied') return `exec: "${name}": permission denied`;
   return `exec: "${name}": executable file not found in $PATH`;
-}
-
-/** Changes the size by `stty` on the pty, inside the container; one at a time, and of those that wait only the latest counts. */
-function resizer(context: ExecContext, launched: Launched): (columns: number, rows: number) => void {
-  let wanted: readonly [number, number] | undefined;
-  let busy = false;
-  const work = async (): Promise<void> => {
-    busy = true;
-    while (wanted !== undefined) {
-      const [columns, rows] = wanted;
-      wanted = undefined;
-      const command = ['stty', '-F', launched.terminal() ?? '/dev/tty', 'cols', String(columns), 'rows', String(rows)];
-      const environment = { PATH: TOOL_PATH };
-      const stty = await launch(context.pipes, {
-        argv: [...context.enter, ...launchCommand(false)],
-        environment: {
-          ...environment,
-          ...context.enterVariables,
-          ...launchVariables({ command, environment, directory: '/', terminal: false }),
-        },
-        stdin: false,
-        stdout: false,
-        stderr: false,
-      });
-      await stty.exit;
-    }
-    busy = false;
-  };
-  return (columns, rows) => {
-    wanted = [columns, rows];
-    // A resize that comes too late finds no terminal; that is how a real runtime has it, too.
-    if (!busy) void work().catch(() => (busy = false));
-  };
 }

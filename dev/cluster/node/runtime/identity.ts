@@ -17,8 +17,6 @@ const ROOT_OUTSIDE = 100_000;
 const NO_CAPABILITIES = ['--bounding-set=-all', '--inh-caps=-all', '--ambient-caps=-all', '--no-new-privs'];
 
 export interface Identity {
-  /** The namespaces belong to an outer user namespace, which exec has to enter first. */
-  readonly rootless: boolean;
   /** Puts a program of the outer user namespace, if any, in front. */
   readonly outer: readonly string[];
   /** From the builder of the container to its command; dies with the monitor. */
@@ -38,7 +36,7 @@ export function identify({ uid, gid, groups }: User, rootless: boolean): Identit
     const others = groups.filter((group) => group !== 0 && group !== gid);
     const supplementary = others.length === 0 ? ['--clear-groups'] : ['--groups', others.join(',')];
     const change = ['setpriv', '--reuid', String(uid), '--regid', String(gid), ...supplementary, ...NO_CAPABILITIES];
-    return { rootless, outer: [], start: [...change, ...death, '--'], enter: [...change, '--'] };
+    return { outer: [], start: [...change, ...death, '--'], enter: [...change, '--'] };
   }
   const outside = rootless ? [] : ['setpriv', '--reuid', String(outsideId(uid)), '--regid', String(outsideId(gid)), '--clear-groups', '--'];
   const map = ['unshare', '--user', `--map-user=${uid}`, `--map-group=${gid}`, '--keep-caps', '--'];
@@ -47,7 +45,6 @@ export function identify({ uid, gid, groups }: User, rootless: boolean): Identit
   const drop = ['setpriv', ...(uid === 0 ? NO_CAPABILITIES : ['--no-new-privs']), '--'];
   const credentials = rootless ? ['--preserve-credentials'] : ['--setuid', String(uid), '--setgid', String(gid)];
   return {
-    rootless,
     outer: rootless ? ['unshare', '--user', '--map-root-user', '--'] : [],
     start: [...outside, ...map, 'setpriv', ...NO_CAPABILITIES, ...death, '--'],
     enter: ['nsenter', '--user=/proc/1/ns/user', ...credentials, '--', ...drop],

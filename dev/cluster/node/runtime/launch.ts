@@ -1,6 +1,6 @@
 /**
- * Starts a program whose last step is `LAUNCH`, and listens to what it reports on descriptor 3: where PID 1 is, whether the command
- * could be started, and which terminal it got.
+ * Starts a program whose last step is `LAUNCH`, or `helper launch`, and listens to what it reports on descriptor 3: where PID 1 is, and
+ * whether the command could be started.
  *
  * @module
  */
@@ -8,10 +8,11 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
-import { Readable } from 'node:stream';
+import { Duplex, Readable } from 'node:stream';
 import type { Writable } from 'node:stream';
 import { readFrom, writeTo } from './pipes.ts';
 import type { PipePool } from './pipes.ts';
+import { RESIZE_DESCRIPTOR } from './scripts.ts';
 
 export interface LaunchRequest {
   readonly argv: readonly string[];
@@ -19,6 +20,8 @@ export interface LaunchRequest {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
+  /** Opens the descriptor by which the terminal's size is set. */
+  readonly terminal?: boolean;
 }
 
 export type Outcome =
@@ -39,7 +42,8 @@ export interface Launched {
   readonly exit: Promise<number>;
   /** PID 1 as the machine counts it, where it is reported. */
   pid(): number | undefined;
-  terminal(): string | undefined;
+  /** Sets the size of its terminal. Nothing happens where it has none any more. */
+  resize(columns: number, rows: number): void;
   /** What else came by way of the report: complaints of the tools on the way. */
   text(): string;
 }
@@ -57,7 +61,11 @@ export async function launch(pipes: PipePool, request: LaunchRequest): Promise<L
     child = spawn(program, args, {
       env: { ...request.environment },
       cwd: '/',
-      stdio: [...theirs.map((descriptor) => descriptor ?? ('ignore' as const)), 'pipe'],
+      stdio: [
+        ...theirs.map((descriptor) => descriptor ?? ('ignore' as const)),
+        'pipe',
+        ...(request.terminal === true ? (['pipe'] as const) : []),
+      ],
       // A session of its own: out of reach of our terminal and its Ctrl-C, and, where the kernel groups tasks by session, with its own
       // share of the processors.
       detached: true,
@@ -78,6 +86,7 @@ export async function launch(pipes: PipePool, request: LaunchRequest): Promise<L
     stdout: output && readFrom(output.readEnd),
     stderr: errors && readFrom(errors.readEnd),
     exit,
+    resize: resizer(child),
     ...listen(child, exit),
   };
 }
@@ -87,15 +96,13 @@ async function spawned(child: ChildProcess): Promise<void> {
   await new Promise<void>((_resolve, reject) => child.once('error', reject));
 }
 
-function listen(child: ChildProcess, exit: Promise<number>): Pick<Launched, 'outcome' | 'pid' | 'terminal' | 'text'> {
+function listen(child: ChildProcess, exit: Promise<number>): Pick<Launched, 'outcome' | 'pid' | 'text'> {
   let text = '';
   let pid: number | undefined;
-  let terminal: string | undefined;
   const outcome = new Promise<Outcome>((resolve) => {
     const read = (line: string): void => {
       const [, word = '', rest = ''] = /^(\S+) ?(.*)$/.exec(line) ?? [];
       if (word === 'pid') pid = Number(rest);
-      else if (word === 'terminal') terminal = rest;
       else if (word === 'started') resolve({ type: 'started' });
       else if (word === 'failed') resolve({ type: 'failed', problem: rest });
       else text += `${line}\n`;
@@ -103,7 +110,18 @@ function listen(child: ChildProcess, exit: Promise<number>): Pick<Launched, 'out
     onLines(child.stdio[3], read);
     void exit.then(() => resolve({ type: 'ended', text: text.trim() }));
   });
-  return { outcome, pid: () => pid, terminal: () => terminal, text: () => text };
+  return { outcome, pid: () => pid, text: () => text };
+}
+
+/** A line `COLS ROWS` for `helper tty`. What it does not read in time is not worth keeping. */
+function resizer(child: ChildProcess): Launched['resize'] {
+  const stream: unknown = child.stdio[RESIZE_DESCRIPTOR];
+  if (!(stream instanceof Duplex)) return () => undefined;
+  stream.on('error', () => undefined);
+  stream.resume();
+  return (columns, rows) => {
+    if (stream.writable && !stream.writableNeedDrain) stream.write(`${columns} ${rows}\n`);
+  };
 }
 
 function onLines(stream: unknown, read: (line: string) => void): void {

@@ -9,12 +9,14 @@ import { dirname } from 'node:path';
 import { NODE_FOLDER, PYTHON_FOLDER } from '../images.ts';
 import { StartError } from './port.ts';
 import type { Mount } from './port.ts';
+import { HELPER_PATH } from './scripts.ts';
 
 const SYSTEM_FOLDERS = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32', '/etc', '/opt', '/nix'];
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 
 /** Folders that are the container's own: a pod may mount on them or below, as it may on any path that the machine's folders do not take. */
-const PRIVATE_FOLDERS = ['/tmp', '/var/tmp', '/dev/shm'];
+const SHARED_MEMORY = '/dev/shm';
+const PRIVATE_FOLDERS = ['/tmp', '/var/tmp', SHARED_MEMORY];
 
 export interface MountPoint {
   readonly path: string;
@@ -30,9 +32,14 @@ export interface BaseSystem {
   /** Paths of `binds` that are files. */
   readonly files: readonly string[];
   readonly mountPoints: readonly MountPoint[];
+  /** Folders that each container has for itself, unless a volume takes their place. */
+  readonly privateFolders: readonly string[];
+  /** Further folders, empty ones. */
+  readonly folders: readonly string[];
 }
 
-export function readBaseSystem(nodePath: string = process.execPath): BaseSystem {
+/** `helper`: the machine's, which every container has at `HELPER_PATH`. */
+export function readBaseSystem(helper: string | undefined, nodePath: string = process.execPath): BaseSystem {
   const present = SYSTEM_FOLDERS.filter((path) => existsSync(path));
   const isLink = (path: string): boolean => lstatSync(path).isSymbolicLink();
   const folders = present.filter((path) => !isLink(path));
@@ -42,6 +49,7 @@ export function readBaseSystem(nodePath: string = process.execPath): BaseSystem 
   // On many machines it is a link into /run, which containers do not see.
   const resolver = existsSync('/etc/resolv.conf') ? realpathSync('/etc/resolv.conf') : undefined;
   if (resolver !== undefined && !inside(resolver)) files.push({ source: resolver, target: resolver, readOnly: true });
+  if (helper !== undefined) files.push({ source: helper, target: HELPER_PATH, readOnly: true });
   const python = ['/usr/local/bin/python3', '/usr/bin/python3', '/bin/python3'].find((path) => existsSync(path));
   return {
     binds: [...binds, ...files],
@@ -51,6 +59,23 @@ export function readBaseSystem(nodePath: string = process.execPath): BaseSystem 
     ],
     files: files.map(({ target }) => target),
     mountPoints: existsSync('/proc/self/mountinfo') ? parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8')) : [],
+    privateFolders: PRIVATE_FOLDERS,
+    folders: ['/root', '/home', '/run', '/sys'],
+  };
+}
+
+/** What a container without any file of an image has: the helper, and the two files that a kubelet puts into every container. */
+export function emptySystem({ binds, mountPoints }: BaseSystem): BaseSystem {
+  const kept = binds.filter(({ target }) => target === HELPER_PATH);
+  for (const target of ['/etc/hosts', '/etc/resolv.conf'])
+    if (existsSync(target)) kept.push({ source: realpathSync(target), target, readOnly: true });
+  return {
+    binds: kept,
+    links: [],
+    files: kept.map(({ target }) => target),
+    mountPoints,
+    privateFolders: [SHARED_MEMORY],
+    folders: ['/sys'],
   };
 }
 
@@ -99,8 +124,8 @@ export function checkMounts(mounts: readonly Mount[], { binds, links }: BaseSyst
 }
 
 /** The private folders that no mount of the pod takes. */
-export function privateFolders(mounts: readonly Mount[]): readonly string[] {
-  return PRIVATE_FOLDERS.filter((path) => !mounts.some(({ target }) => target === path));
+export function freePrivateFolders({ privateFolders }: BaseSystem, mounts: readonly Mount[]): readonly string[] {
+  return privateFolders.filter((path) => !mounts.some(({ target }) => target === path));
 }
 
 export const devices: readonly string[] = DEVICES.map((name) => `/dev/${name}`);

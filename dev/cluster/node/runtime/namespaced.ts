@@ -10,17 +10,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { descendants, listProcesses, onlyDescendant, sendSignal } from '../process-tree.ts';
 import { describeProblem, execInContainer } from './container-exec.ts';
-import type { Identity } from './identity.ts';
 import { launch } from './launch.ts';
 import type { Launched } from './launch.ts';
+import type { Passage } from './passage.ts';
 import type { PipePool } from './pipes.ts';
 import { StartError } from './port.ts';
 import type { ContainerSpec, RunningContainer } from './port.ts';
-import { ENTER, launchCommand, launchVariables, NODE_VARIABLE, TOOL_PATH } from './scripts.ts';
+import { ENTER, launchVariables, NODE_VARIABLE, TOOL_PATH } from './scripts.ts';
 
 export interface NamespacedRequest {
   readonly spec: ContainerSpec;
-  readonly identity: Identity;
+  readonly passage: Passage;
   /** Makes the namespaces and the root; the arguments of what runs inside follow. */
   readonly builder: readonly string[];
   readonly builderVariables: Readonly<Record<string, string>>;
@@ -30,25 +30,24 @@ export interface NamespacedRequest {
   readonly nodeId: string;
 }
 
+const ENTER_SCRIPT = ['/bin/sh', '-c', ENTER, 'sh'];
 const ENDED_WITHIN_MS = 1000;
 /** Never handed to `kill`, where 0 means this whole process group. */
 const NO_PID = 0;
-const NAMESPACES = { mount: 'mnt', pid: 'pid', ipc: 'ipc', uts: 'uts' } as const;
 
 /** Rejects with `StartError`. */
 export async function startNamespaced(pipes: PipePool, request: NamespacedRequest): Promise<RunningContainer> {
-  const { spec, identity, builder } = request;
-  const limit = spec.processLimit === undefined ? [] : ['prlimit', `--nproc=${spec.processLimit}:${spec.processLimit}`];
-  const enterScript = ['/bin/sh', '-c', ENTER, 'sh'];
-  const inside = [...identity.start, ...limit, ...launchCommand(false)];
+  const { spec, passage, builder } = request;
+  const outer = spec.memoryVolumes?.enter ?? passage.outer;
   const launched = await launch(pipes, {
-    argv: ['setpriv', '--pdeathsig', 'KILL', '--', ...enterScript, ...identity.outer, ...builder, ...inside],
+    argv: ['setpriv', '--pdeathsig', 'KILL', '--', ...ENTER_SCRIPT, ...outer, ...builder, ...passage.start],
     environment: {
       PATH: TOOL_PATH,
       BERTH_PARENT: String(process.pid),
       [NODE_VARIABLE]: request.nodeId,
       BERTH_CONTROL_GROUPS: spec.controlGroups.join(' '),
       ...request.builderVariables,
+      ...passage.startVariables,
       ...launchVariables({ command: spec.command, environment: spec.environment, directory: spec.directory, terminal: false }),
     },
     stdin: false,
@@ -69,7 +68,7 @@ export async function startNamespaced(pipes: PipePool, request: NamespacedReques
     const text = outcome.type === 'ended' ? outcome.text : 'PID 1 is not known';
     throw new StartError('CreateContainerError', `failed to create containerd container: ${[text, words].filter(Boolean).join('; ')}`);
   }
-  return container(pipes, request, launched, pid, { stdout: launched.stdout, stderr: launched.stderr }, limit);
+  return container(pipes, request, launched, pid, { stdout: launched.stdout, stderr: launched.stderr });
 }
 
 /**
@@ -96,18 +95,15 @@ async function readAll({ stdout, stderr }: Launched): Promise<string> {
 
 function container(
   pipes: PipePool,
-  { spec, identity }: NamespacedRequest,
+  { spec, passage }: NamespacedRequest,
   launched: Launched,
   pid: number,
   streams: Pick<RunningContainer, 'stdout' | 'stderr'>,
-  limit: readonly string[],
 ): RunningContainer {
   const commands = new Set<number>();
   const monitor = launched.child.pid ?? 0;
   let ended = pid === NO_PID;
   void launched.exit.then(() => (ended = true));
-  const outer = identity.rootless ? [`--user=/proc/${monitor}/ns/user`, '--preserve-credentials'] : [];
-  const join = Object.entries(NAMESPACES).map(([option, file]) => `--${option}=/proc/${pid}/ns/${file}`);
   return {
     pid,
     ...streams,
@@ -116,8 +112,8 @@ function container(
       execInContainer(
         {
           pipes,
-          enter: ['/bin/sh', '-c', ENTER, 'sh', 'nsenter', ...outer, ...join, '--', ...identity.enter, ...limit],
-          enterVariables: { BERTH_CONTROL_GROUPS: spec.controlGroups.join(' ') },
+          enter: (terminal) => [...ENTER_SCRIPT, ...passage.enter(monitor, pid, terminal)],
+          enterVariables: { BERTH_CONTROL_GROUPS: spec.controlGroups.join(' '), ...passage.enterVariables },
           environment: spec.environment,
           directory: spec.directory,
           onStart: (command, exit) => {

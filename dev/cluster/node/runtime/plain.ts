@@ -5,15 +5,16 @@
  * @module
  */
 import { descendants, listProcesses, markedProcesses, sendSignal } from '../process-tree.ts';
-import { describeProblem, execInContainer } from './container-exec.ts';
+import { describeProblem, execInContainer, terminalHelper } from './container-exec.ts';
+import type { ExecContext } from './container-exec.ts';
 import { identify } from './identity.ts';
 import { launch } from './launch.ts';
 import type { Launched } from './launch.ts';
-import { rewritePaths } from './paths.ts';
+import { linkNested, rewritePaths, ShortPaths } from './paths.ts';
 import type { PipePool } from './pipes.ts';
 import { StartError } from './port.ts';
 import type { ContainerSpec, RunningContainer, Runtime } from './port.ts';
-import { ENTER, launchCommand, launchVariables, NODE_VARIABLE, TOOL_PATH } from './scripts.ts';
+import { ENTER, launchVariables, NODE_VARIABLE, shellLauncher, TOOL_PATH } from './scripts.ts';
 
 export interface PlainOptions {
   readonly pipes: PipePool;
@@ -23,20 +24,27 @@ export interface PlainOptions {
   readonly changeUser: boolean;
   /** `<this>/python/bin`, `<this>/node/bin`: what the images' PATHs name, on the machine. */
   readonly toolFolder: string;
+  /** For links to volumes; made if need be. Its own path is to be short. */
+  readonly linkFolder: string;
+  readonly helper: string | undefined;
 }
 
 const CONTAINER_VARIABLE = 'BERTH_CONTAINER';
 
-export function createPlainRuntime({ pipes, nodeId, changeUser, toolFolder }: PlainOptions): Runtime {
+export function createPlainRuntime({ pipes, nodeId, changeUser, toolFolder, linkFolder, helper }: PlainOptions): Runtime {
+  const shortPaths = new ShortPaths(linkFolder);
   return {
     name: 'plain',
-    async start(given) {
+    runsEmptyImages: false,
+    async start(original) {
+      linkNested(original.mounts);
+      const given = { ...original, mounts: shortPaths.link(original.mounts) };
       const spec = onTheMachine(given, nodeId, toolFolder);
       const identity = changeUser ? identify({ ...spec.user, uid: outside(spec.user.uid), gid: outside(spec.user.gid) }, false).enter : [];
       const enter = ['/bin/sh', '-c', ENTER, 'sh', ...identity];
       const enterVariables = { BERTH_CONTROL_GROUPS: spec.controlGroups.join(' ') };
       const launched = await launch(pipes, {
-        argv: [...enter, ...launchCommand(false)],
+        argv: [...enter, ...shellLauncher()],
         environment: {
           PATH: process.env['PATH'] ?? TOOL_PATH,
           ...enterVariables,
@@ -50,7 +58,14 @@ export function createPlainRuntime({ pipes, nodeId, changeUser, toolFolder }: Pl
       if (outcome.type !== 'started' || launched.stdout === undefined || launched.stderr === undefined) {
         throw new StartError('StartError', `unable to start container process: ${describeProblem(outcome, spec.command, spec.directory)}`);
       }
-      return plainContainer(pipes, spec, launched, enter, enterVariables, given.mounts);
+      const context = {
+        pipes,
+        enter: (terminal: boolean) => [...enter, ...shellLauncher(terminal ? terminalHelper(helper) : undefined)],
+        enterVariables,
+        environment: spec.environment,
+        directory: spec.directory,
+      };
+      return plainContainer(context, spec, launched);
     },
   };
 }
@@ -72,14 +87,7 @@ function onTheMachine(spec: ContainerSpec, nodeId: string, toolFolder: string): 
   };
 }
 
-function plainContainer(
-  pipes: PipePool,
-  spec: ContainerSpec,
-  launched: Launched,
-  enter: readonly string[],
-  enterVariables: Readonly<Record<string, string>>,
-  mounts: ContainerSpec['mounts'],
-): RunningContainer {
+function plainContainer(context: ExecContext, spec: ContainerSpec, launched: Launched): RunningContainer {
   const pid = launched.child.pid ?? 0;
   const commands = new Set<number>();
   const { processes, kill } = processTree(pid, spec.id, commands);
@@ -98,17 +106,13 @@ function plainContainer(
     exec: (options) =>
       execInContainer(
         {
-          pipes,
-          enter,
-          enterVariables,
-          environment: spec.environment,
-          directory: spec.directory,
+          ...context,
           onStart: (command, exited) => {
             commands.add(command);
             void exited.then(() => commands.delete(command));
           },
         },
-        { ...options, command: options.command.map((argument) => rewritePaths(argument, mounts)) },
+        { ...options, command: options.command.map((argument) => rewritePaths(argument, spec.mounts)) },
       ),
     terminate: () => (ended ? undefined : sendSignal(pid, 'SIGTERM')),
     kill,

@@ -34,6 +34,12 @@ export interface ContainerSpec {
   readonly directory: string;
   readonly user: User;
   readonly mounts: readonly Mount[];
+  /** What the node itself puts there: its paths need not be those of volumes. Needs a sandbox. */
+  readonly ownMounts: readonly Mount[];
+  /** The image has no file, so the container shows none of the machine's programs. Needs a sandbox and a helper. */
+  readonly empty: boolean;
+  /** Where some of the mounts' sources are in memory. */
+  readonly memoryVolumes: MemoryVolumes | undefined;
   /** Files to write `0` into in order to join the container's control groups. */
   readonly controlGroups: readonly string[];
   /** Bound on the number of processes where no control group holds it. */
@@ -43,6 +49,21 @@ export interface ContainerSpec {
 /** How PID 1 ended: its exit code, or 128 + signal. */
 export interface Exit {
   readonly exitCode: number;
+}
+
+/** Folders of a pod that are file systems in memory, while they are held. Only containers that begin with `enter` see them. */
+export interface MemoryVolumes {
+  /** Puts a program into the namespaces where they are mounted. */
+  readonly enter: readonly string[];
+  release(): void;
+}
+
+/** A folder of the machine to have a file system in memory on it. */
+export interface MemoryVolume {
+  readonly folder: string;
+  /** `undefined`: the kernel's default, half of the machine's memory. */
+  readonly sizeBytes: number | undefined;
+  readonly group: number | undefined;
 }
 
 export interface RunningContainer {
@@ -66,6 +87,10 @@ export interface Runtime {
   readonly name: RuntimeName;
   /** Rejects with `StartError` where the container cannot be made or its command cannot be started. */
   start(spec: ContainerSpec): Promise<RunningContainer>;
+  /** Absent where the runtime has none. Rejects with the reason where the machine refuses. */
+  holdMemoryVolumes?(volumes: readonly MemoryVolume[]): Promise<MemoryVolumes>;
+  /** The images without a program (`berth.local/...`) can run: a sandbox, and a helper for this machine. */
+  readonly runsEmptyImages: boolean;
 }
 
 /** `CreateContainerError`: the container cannot be made; `StartError`: it was made, but its command cannot be run. */

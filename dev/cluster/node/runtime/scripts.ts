@@ -27,11 +27,10 @@ exec "$@"
 `;
 
 /**
- * As PID 1 of the new namespaces: builds the root on a fresh tmpfs and turns into it. The old root is unmounted, so nothing that is
- * not in the mount table can be reached. Seen from the machine, PID 1 has a number and the monitor as its parent: where that is gone
- * already, no death signal will come.
+ * As PID 1 of the new namespaces: builds the root on a fresh tmpfs. Seen from the machine, PID 1 has a number and the monitor as its
+ * parent: where that is gone already, no death signal will come.
  */
-export const BUILD_ROOT = `
+const BUILD = `
 set -ef
 umask 022
 read -r pid name state parent rest < /proc/self/stat
@@ -48,18 +47,30 @@ for file in $BERTH_FILES; do : >> "$file"; done
 mount -a -T "$BERTH_TABLE"
 for line in $BERTH_READ_ONLY; do mount -o "remount,bind,\${line%%:*}" "\${line#*:}"; done
 unset IFS
+`;
+
+/** Builds the root and turns into it. The old root is unmounted, so nothing that is not in the mount table can be reached. */
+export const BUILD_ROOT = `${BUILD}
 pivot_root . .
 umount -l .
 mount -o remount,bind,ro,nosuid,nodev /
 exec "$@"
 `;
 
+/** Builds a root with no program in it: what comes after the turn is `helper launch`'s work, and so is the turn itself. */
+export const BUILD_EMPTY_ROOT = `${BUILD}
+mount -o remount,bind,ro,nosuid,nodev "$BERTH_ROOT"
+cd /
+exec "$@"
+`;
+
 /**
  * Inside, without privileges: finds the command as a container runtime does, reports `started` or why not, and becomes it.
- * `env -i` sets the container's environment, whose names a shell could not all export.
+ * `env -i` sets the container's environment, whose names a shell could not all export. Under a terminal the outputs are that already.
  */
-export const LAUNCH = `
-exec 2>&5 5>&-
+const LAUNCH = `
+[ -n "$BERTH_TERMINAL" ] || exec 2>&5
+exec 4>&- 5>&-
 ulimit -c 0
 set -f
 fail() { echo "failed $1" >&3; exit 127; }
@@ -84,7 +95,6 @@ case $BERTH_ARGUMENT_0 in
 esac
 n=0
 while [ "$n" -lt "$BERTH_ARGUMENTS" ]; do eval "set -- \\"\\$@\\" \\"\\$BERTH_ARGUMENT_$n\\""; n=$((n + 1)); done
-[ -z "$BERTH_TERMINAL" ] || echo "terminal $(tty)" >&3
 echo started >&3
 exec env -i -- "$@" 3>&-
 `;
@@ -96,7 +106,7 @@ export interface LaunchOptions {
   readonly terminal: boolean;
 }
 
-/** The variables that `LAUNCH` reads. */
+/** The variables that `LAUNCH` reads, and `helper launch` in its place. */
 export function launchVariables({ command, environment, directory, terminal }: LaunchOptions): Record<string, string> {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   return {
@@ -110,16 +120,14 @@ export function launchVariables({ command, environment, directory, terminal }: L
   };
 }
 
-/**
- * The arguments that run `LAUNCH`; with a terminal under `script`, which makes the pty inside the container. `script` knows commands
- * only as text for a shell, so it gets a constant one.
- */
-export function launchCommand(terminal: boolean): readonly string[] {
-  if (!terminal) return ['/bin/sh', '-c', LAUNCH];
-  return ['script', '-q', '-e', '-f', '-E', 'always', '-c', 'exec /bin/sh -c "$BERTH_LAUNCH"', '/dev/null'];
-}
+/** Where a container has the machine's helper, read-only: it makes terminals, and is the last step into an image without a shell. */
+export const HELPER_PATH = '/dev/berth-helper';
 
-/** What `launchCommand` needs besides `launchVariables`. */
-export function terminalVariables(terminal: boolean): Record<string, string> {
-  return terminal ? { BERTH_LAUNCH: LAUNCH, SHELL: '/bin/sh' } : {};
+/** The descriptor by which `helper tty` learns of its size. */
+export const RESIZE_DESCRIPTOR = 4;
+
+/** The arguments that run `LAUNCH`; where the path of a helper is given, in a terminal of its own, which that makes. */
+export function shellLauncher(terminalHelper?: string): readonly string[] {
+  const launcher = ['/bin/sh', '-c', LAUNCH];
+  return terminalHelper === undefined ? launcher : [terminalHelper, 'tty', '--resize-fd', String(RESIZE_DESCRIPTOR), '--', ...launcher];
 }

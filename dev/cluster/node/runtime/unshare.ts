@@ -5,14 +5,17 @@
  */
 import { mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { identify } from './identity.ts';
+import { holdMemoryVolumes } from './memory-volumes.ts';
 import { mountTable } from './mount-table.ts';
-import { checkMounts, devices, mountPointFolder, nestedMounts } from './mounts.ts';
+import { checkMounts, devices, emptySystem, mountPointFolder, nestedMounts } from './mounts.ts';
 import type { BaseSystem } from './mounts.ts';
 import { startNamespaced } from './namespaced.ts';
+import { emptyPassage, shellPassage } from './passage.ts';
+import type { Passage } from './passage.ts';
 import type { PipePool } from './pipes.ts';
+import { StartError } from './port.ts';
 import type { ContainerSpec, Mount, Runtime } from './port.ts';
-import { BUILD_ROOT } from './scripts.ts';
+import { BUILD_EMPTY_ROOT, BUILD_ROOT } from './scripts.ts';
 
 export interface UnshareOptions {
   /** For what the runtime itself keeps; made if need be. */
@@ -20,37 +23,47 @@ export interface UnshareOptions {
   readonly base: BaseSystem;
   readonly pipes: PipePool;
   readonly nodeId: string;
+  /** The machine's; without it there are neither terminals nor images without a program. */
+  readonly helper: string | undefined;
   /** The cluster does not run as root. */
   readonly rootless: boolean;
 }
 
-const NAMESPACES = ['--mount', '--pid', '--fork', '--kill-child=KILL', '--ipc', '--uts'];
-const BUILDER = ['unshare', ...NAMESPACES, '--', '/bin/sh', '-c', BUILD_ROOT, 'sh'];
+/** What roots of one kind are built from. */
+interface Plan {
+  readonly base: BaseSystem;
+  readonly skeleton: string;
+  /** `options:path` of what has to be made read-only by itself. */
+  readonly readOnly: readonly string[];
+  readonly script: string;
+}
 
-export function createUnshareRuntime({ folder, base, pipes, nodeId, rootless }: UnshareOptions): Runtime {
+const NAMESPACES = ['--mount', '--pid', '--fork', '--kill-child=KILL', '--ipc', '--uts'];
+
+export function createUnshareRuntime({ folder, base, pipes, nodeId, helper, rootless }: UnshareOptions): Runtime {
   const root = join(folder, 'root');
-  const skeleton = join(folder, 'skeleton');
   const tables = join(folder, 'tables');
   rmSync(folder, { recursive: true, force: true });
   for (const path of [root, tables]) mkdirSync(path, { recursive: true, mode: 0o700 });
-  makeSkeleton(skeleton, base);
-  const readOnly = nestedMounts(base).map(
-    ({ path, options }) => `${['ro', 'nosuid', 'nodev', ...options.filter((option) => option === 'noexec')].join(',')}:${root}${path}`,
-  );
+  const machine = plan(join(folder, 'skeleton'), root, base, BUILD_ROOT);
+  const empty = plan(join(folder, 'empty-skeleton'), root, emptySystem(base), BUILD_EMPTY_ROOT);
 
   return {
     name: 'unshare',
+    runsEmptyImages: helper !== undefined,
+    holdMemoryVolumes: (volumes) => holdMemoryVolumes(volumes, rootless, nodeId),
     async start(spec) {
-      const mounts = checkMounts(spec.mounts, base);
-      const identity = identify(spec.user, rootless);
+      const { base: shown, skeleton, readOnly, script } = spec.empty ? empty : machine;
+      const mounts = [...checkMounts(spec.mounts, shown), ...spec.ownMounts];
+      const passage = choosePassage(spec, rootless, helper, root);
       const table = join(tables, spec.id);
-      writeFileSync(table, mountTable(root, base, mounts));
+      writeFileSync(table, mountTable(root, shown, mounts));
       try {
         return await startNamespaced(pipes, {
           spec,
-          identity,
+          passage,
           nodeId,
-          builder: BUILDER,
+          builder: ['unshare', ...NAMESPACES, '--', '/bin/sh', '-c', script, 'sh'],
           builderVariables: {
             BERTH_ROOT: root,
             BERTH_SKELETON: skeleton,
@@ -67,18 +80,28 @@ export function createUnshareRuntime({ folder, base, pipes, nodeId, rootless }: 
   };
 }
 
+function choosePassage(spec: ContainerSpec, rootless: boolean, helper: string | undefined, root: string): Passage {
+  if (!spec.empty) return shellPassage(spec, rootless, helper);
+  if (helper === undefined)
+    throw new StartError('CreateContainerError', 'there is no helper for this machine, so nothing runs in an empty image');
+  return emptyPassage(spec, rootless, helper, root);
+}
+
+function plan(skeleton: string, root: string, base: BaseSystem, script: string): Plan {
+  makeSkeleton(skeleton, base);
+  const readOnly = nestedMounts(base).map(
+    ({ path, options }) => `${['ro', 'nosuid', 'nodev', ...options.filter((option) => option === 'noexec')].join(',')}:${root}${path}`,
+  );
+  return { base, skeleton, readOnly, script };
+}
+
 /** What every root starts as: links, folders and empty files to mount on. */
 function makeSkeleton(skeleton: string, base: BaseSystem): void {
   const folders = [
     '/proc',
-    '/sys',
     '/dev/pts',
-    '/dev/shm',
-    '/tmp',
-    '/var/tmp',
-    '/root',
-    '/home',
-    '/run',
+    ...base.privateFolders,
+    ...base.folders,
     ...base.binds.map(({ target }) => mountPointFolder(target, base)),
   ];
   for (const path of folders) mkdirSync(skeleton + path, { recursive: true, mode: 0o755 });

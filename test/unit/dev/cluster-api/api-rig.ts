@@ -14,7 +14,15 @@ export const TOKEN = 'a-token-of-this-test';
 /** A namespace that exists, with its `default` account. */
 export const NS = 'work';
 
-const CAPABILITIES = { sandbox: false, pidNamespace: false, networkPolicy: false, memoryLimit: false, registry: false };
+const CAPABILITIES = {
+  sandbox: false,
+  pidNamespace: false,
+  networkPolicy: false,
+  memoryLimit: false,
+  registry: false,
+  emptyImages: false,
+  memoryVolumes: false,
+};
 
 export interface ApiRig {
   readonly url: string;

@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { Duplex } from 'node:stream';
+import { createConnection } from 'node:net';
 import type { V1Pod } from '@kubernetes/client-node';
 import type { ObjectStore } from '../../../../dev/cluster/api/index.ts';
 import { pods } from '../../../../dev/cluster/api/resources.ts';
@@ -16,6 +16,8 @@ export interface FakeNode extends Node {
   readonly resized: (readonly [number, number])[];
   /** Lines of every pod's log; appending ends no follower. */
   log: string[];
+  /** Where ports of every pod really are. */
+  readonly ports: Map<number, number>;
   /** Ends what `exec` started and is still there. */
   killAll(): void;
 }
@@ -50,7 +52,12 @@ export function startFakeNode(objects: ObjectStore): FakeNode {
         .map((line) => Buffer.from(`${options.timestamps ? '2026-01-01T00:00:00Z ' : ''}${line}\n`));
       if (options.follow) await aborted(options);
     },
-    connect: async () => new Duplex(),
+    ports: new Map(),
+    async connect(_namespace, _pod, port) {
+      const local = this.ports.get(port);
+      if (local === undefined) throw new NodeError(500, 'InternalError', `failed to connect to localhost:${port}: connection refused`);
+      return createConnection({ host: '127.0.0.1', port: local, allowHalfOpen: true });
+    },
     stop: async () => unsubscribe(),
   };
 }

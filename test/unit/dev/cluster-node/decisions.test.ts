@@ -84,10 +84,12 @@ test.each([
   expect(parseQuantity(text)).toBe(expected);
 });
 
-test('the largest process goes when all together take more than they may', () => {
+test('of the processes that take more than they may, the one goes that offers itself most, and of those the largest', () => {
   const entry = (pid: number, residentBytes: number) => [pid, { pid, parent: 1, session: 1, residentBytes }] as const;
   const processes = new Map([entry(10, 30), entry(11, 50), entry(12, 500)]);
-  expect(chooseVictim(processes, [10, 11], 80)).toBeUndefined();
-  expect(chooseVictim(processes, [10, 11], 79)).toBe(11);
-  expect(chooseVictim(processes, [10, 11, 99], 1)).toBe(11);
+  const equal = (): number => 0;
+  expect(chooseVictim(processes, [10, 11], 80, equal)).toBeUndefined();
+  expect(chooseVictim(processes, [10, 11], 79, equal)).toBe(11);
+  expect(chooseVictim(processes, [10, 11, 99], 1, equal)).toBe(11);
+  expect(chooseVictim(processes, [10, 11, 12], 1, (pid) => (pid === 12 ? 0 : 1000))).toBe(11);
 });

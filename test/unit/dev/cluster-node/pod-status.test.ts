@@ -6,9 +6,10 @@ import { podStatus } from '../../../../dev/cluster/node/pods/pod-status.ts';
 
 const now = new Date('2026-01-02T03:04:05Z');
 const earlier = new Date('2026-01-01T00:00:00Z');
+const container = { name: 'main', image: 'python' };
 
 function record(state: V1ContainerState, part: Partial<ContainerRecord> = {}): ContainerRecord {
-  return { ...createRecord('main', 'python', undefined, now), state, ...part };
+  return { ...createRecord(container, undefined, 'ContainerCreating', now), state, ...part };
 }
 
 function phase(restartPolicy: string, ...containers: ContainerRecord[]): string | undefined {
@@ -76,9 +77,9 @@ describe('a container that ran when the node went down', () => {
 
   test('ended in a way nobody knows', () => {
     const { lastState, restartCount, ready } = createRecord(
-      'main',
-      'python',
+      container,
       { ...status, state: { running: { startedAt: earlier } } },
+      'ContainerCreating',
       now,
     );
     expect({ lastState, restartCount, ready }).toEqual({
@@ -90,6 +91,6 @@ describe('a container that ran when the node went down', () => {
 
   test('ended as it was told, if it was', () => {
     const terminated = { exitCode: 143, reason: 'Error' };
-    expect(createRecord('main', 'python', { ...status, state: { terminated } }, now).lastState).toEqual({ terminated });
+    expect(createRecord(container, { ...status, state: { terminated } }, 'ContainerCreating', now).lastState).toEqual({ terminated });
   });
 });

@@ -22,6 +22,8 @@ const base: BaseSystem = {
   links: [{ path: '/bin', to: 'usr/bin' }],
   files: ['/node/bin/node'],
   mountPoints: parseMountInfo(MOUNTINFO),
+  privateFolders: ['/tmp', '/dev/shm'],
+  folders: ['/root'],
 };
 const workspace = { source: '/data x/ws', target: '/workspace', readOnly: false };
 
@@ -80,6 +82,9 @@ describe('the mounts of a container', () => {
       directory: '/w',
       user: { uid: 1, gid: 1, groups: [] },
       mounts: [],
+      ownMounts: [],
+      empty: false,
+      memoryVolumes: undefined,
       controlGroups: [],
       processLimit: undefined,
     };
