@@ -24,11 +24,14 @@ export async function rawExec(kubernetes: Kubernetes, namespace: string, pod: st
   if (exit.type !== 'exited' || exit.exitCode !== 0) throw new Error(`the raw exec ended otherwise: ${JSON.stringify(exit)}`);
 }
 
+/** Waits, and ends at once on TERM. */
+const waiting = ['sh', '-c', "trap 'exit 143' TERM; sleep 1000000 & wait"];
+
 /** The session's pod under another name, without what makes it Berth's; in the same namespace, so that the same admission applies. */
 export async function bareTwin(kubernetes: Kubernetes, session: CreatedSession): Promise<V1Pod> {
   const { spec } = await kubernetes.core.readNamespacedPod({ name: session.pod, namespace: session.namespace });
   if (spec === undefined) throw new Error(`the pod ${session.pod} has no spec`);
-  const unbound = { ...spec };
+  const unbound = { ...spec, containers: spec.containers.map((container) => ({ ...container, command: waiting })) };
   delete unbound.nodeName;
   return { apiVersion: 'v1', kind: 'Pod', metadata: { namespace: session.namespace, labels: { app: 'bare' } }, spec: unbound };
 }

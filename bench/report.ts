@@ -9,11 +9,11 @@ import { type Interval, median, medianInterval, quantile, ratioInterval, ratioOf
 
 export interface Figure {
   readonly name: string;
-  readonly unit: 'ms' | 'x';
+  readonly unit: 'ms' | 'x' | 'MB' | 'MB/s';
   readonly value: number;
   /** 95 %. */
   readonly interval: Interval;
-  /** The value must not be above it. Absent: the figure is there to be read. */
+  /** The value must not be above it (`MB/s`: not below). Absent: the figure is there to be read. */
   readonly goal?: number;
   readonly detail: string;
 }
@@ -36,6 +36,12 @@ export function medianFigure(name: string, samples: readonly number[], goal?: nu
   return goal === undefined ? figure : { ...figure, goal };
 }
 
+/** The median of samples in another unit than time. */
+export function amountFigure(name: string, unit: 'MB' | 'MB/s', samples: readonly number[], goal: number): Figure {
+  const detail = `n ${samples.length}`;
+  return { name, unit, value: median(samples), interval: medianInterval(samples, seededRandom(SEED)), goal, detail };
+}
+
 /** The ratio of two subjects that were measured in the same rounds. */
 export function ratioFigure(name: string, subject: readonly number[], baseline: readonly number[], goal: number): Figure {
   const value = ratioOfMedians(subject, baseline);
@@ -48,7 +54,7 @@ export function ratioFigure(name: string, subject: readonly number[], baseline: 
 export function formatFigures(figures: readonly Figure[]): readonly string[] {
   const rows = figures.map(({ name, unit, value, interval, goal, detail }) => {
     const show = (number: number): string => (unit === 'x' ? number.toFixed(3) : number.toFixed(1));
-    const verdict = goal === undefined ? '' : `goal <= ${goal} ${unit}: ${value <= goal ? 'met' : 'MISSED'}`;
+    const verdict = goal === undefined ? '' : judge(value, goal, unit);
     return [name, `${show(value)} ${unit}`, `[${show(interval.low)}, ${show(interval.high)}]`, verdict, detail];
   });
   const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
@@ -58,6 +64,11 @@ export function formatFigures(figures: readonly Figure[]): readonly string[] {
       .join('  ')
       .trimEnd(),
   );
+}
+
+function judge(value: number, goal: number, unit: Figure['unit']): string {
+  const [sign, met] = unit === 'MB/s' ? ['>=', value >= goal] : ['<=', value <= goal];
+  return `goal ${sign} ${goal} ${unit}: ${met ? 'met' : 'MISSED'}`;
 }
 
 /** Keeps figures and raw samples in `bench/results/`, one file a suite and run; resolves to its path. */

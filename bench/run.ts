@@ -7,6 +7,7 @@
 import { parseArgs } from 'node:util';
 import { clusterSuite } from './cluster-suite.ts';
 import { embeddedSuite } from './embedded-suite.ts';
+import { helperSuite } from './helper-suite.ts';
 import { importSuite } from './import-suite.ts';
 import { formatFigures, keepResult, type SuiteResult } from './report.ts';
 import type { SuiteOptions } from './suite.ts';
@@ -15,6 +16,7 @@ const SUITES: Readonly<Record<string, (options: SuiteOptions) => Promise<SuiteRe
   import: importSuite,
   embedded: embeddedSuite,
   sessions: clusterSuite,
+  helper: helperSuite,
 };
 
 const { values, positionals } = parseArgs({

@@ -28,6 +28,7 @@ const environment = z.object({
     .regex(/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/, 'lower-case letters, digits and dashes, 40 at most')
     .optional(),
   BERTH_INSTALLATION_KEY: z.string().min(32, 'at least 32 characters').optional(),
+  BERTH_INSTALLATION_KEY_PREVIOUS: z.string().min(32, 'at least 32 characters').optional(),
   BERTH_NAMESPACE_PREFIX: z
     .string()
     .regex(/^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$/, 'lower-case letters, digits and dashes, 20 at most')
@@ -43,6 +44,9 @@ const environment = z.object({
   BERTH_TASKS_ISSUER: z.url().optional(),
   BERTH_CONTROL_PLANE_CIDR: z.string().min(1).optional(),
   BERTH_DENIED_EGRESS_CIDRS: list.default([]),
+  BERTH_POD_CHANNEL: z.enum(['auto', 'direct', 'exec', 'port-forward']).default('auto'),
+  BERTH_HELPER_IMAGE: z.string().min(1).optional(),
+  BERTH_HELPER_DELIVERY: z.enum(['auto', 'upload', 'init']).default('auto'),
   BERTH_DEV_IMAGES: list.default([]),
   BERTH_DEV_RUNTIME: z.enum(['auto', 'bwrap', 'unshare', 'plain']).default('auto'),
   BERTH_NAMESPACE_LINGER_SECONDS: z.coerce.number().int().min(0).max(86_400).default(60),
@@ -85,6 +89,8 @@ export interface Config {
   readonly clusterFallback: boolean;
   readonly installation: string | undefined;
   readonly installationKey: string | undefined;
+  /** The key before the last rotation: pods that were started with it are still reached. */
+  readonly previousInstallationKey: string | undefined;
   readonly namespacePrefix: string;
   readonly namespaceLingerSeconds: number;
   readonly sweepSeconds: number;
@@ -94,6 +100,12 @@ export interface Config {
   readonly tasksIssuer: string | undefined;
   readonly controlPlaneCidr: string | undefined;
   readonly deniedEgressCidrs: readonly string[];
+  /** How the control plane reaches the helper in a pod. `auto`: direct where there is a route, else by exec. */
+  readonly podChannel: Environment['BERTH_POD_CHANNEL'];
+  /** Holds the helper, for images without a shell. */
+  readonly helperImage: string | undefined;
+  /** How the helper comes into a pod. `auto`: by upload, and by an init container where the image turns out to have no shell. */
+  readonly helperDelivery: Environment['BERTH_HELPER_DELIVERY'];
   readonly devImages: readonly string[];
   readonly devRuntime: Environment['BERTH_DEV_RUNTIME'];
   readonly logLevel: Environment['BERTH_LOG_LEVEL'];
@@ -160,6 +172,14 @@ function chooseQueue(env: Environment): Config['queue'] {
   };
 }
 
+/** The embedded cluster has an image of its own. */
+const EMBEDDED_HELPER_IMAGE = 'berth.local/helper';
+
+function chooseHelperImage(env: Environment): string | undefined {
+  const image = env.BERTH_HELPER_IMAGE ?? (chooseCluster(env).type === 'embedded' ? EMBEDDED_HELPER_IMAGE : undefined);
+  return env.BERTH_HELPER_DELIVERY === 'init' ? need(image, 'BERTH_HELPER_IMAGE', 'BERTH_HELPER_DELIVERY is init') : image;
+}
+
 /** Empty variables count as absent, as every shell script that exports them expects. Throws `ConfigError` naming each wrong variable. */
 export function parseConfig(variables: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''));
@@ -177,6 +197,7 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
     clusterFallback: env.BERTH_CLUSTER === 'auto',
     installation: env.BERTH_INSTALLATION,
     installationKey: env.BERTH_INSTALLATION_KEY,
+    previousInstallationKey: env.BERTH_INSTALLATION_KEY_PREVIOUS,
     namespacePrefix: env.BERTH_NAMESPACE_PREFIX,
     namespaceLingerSeconds: env.BERTH_NAMESPACE_LINGER_SECONDS,
     sweepSeconds: env.BERTH_SWEEP_SECONDS,
@@ -185,6 +206,9 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
     tasksIssuer: env.BERTH_TASKS_ISSUER,
     controlPlaneCidr: env.BERTH_CONTROL_PLANE_CIDR,
     deniedEgressCidrs: env.BERTH_DENIED_EGRESS_CIDRS,
+    podChannel: env.BERTH_POD_CHANNEL,
+    helperImage: chooseHelperImage(env),
+    helperDelivery: env.BERTH_HELPER_DELIVERY,
     devImages: env.BERTH_DEV_IMAGES,
     devRuntime: env.BERTH_DEV_RUNTIME,
     logLevel: env.BERTH_LOG_LEVEL,

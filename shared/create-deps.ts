@@ -10,6 +10,7 @@ import { ConfigError, type ClusterChoice, type Config } from './config.ts';
 import type { Deps } from './deps.ts';
 import { openDatabaseIn, openStore, type OpenedStore } from './documents/open-store.ts';
 import { StoreError, type DocumentStore } from './documents/port.ts';
+import { createHelpers } from './create-helpers.ts';
 import { newId } from './ids.ts';
 import { translateKubernetesError } from './kubernetes/errors.ts';
 import { requireSameCluster } from './kubernetes/identity.ts';
@@ -41,6 +42,8 @@ export async function createDeps(config: Config, options: DepsOptions = {}): Pro
   const queue = await openQueue(config, opened, options.deliver, log);
   const identity = await ensureIdentity(config, store);
   const kubernetes = connectOnce(options.access ?? accessOf(config.cluster), store);
+  const metrics = createMetrics();
+  const helpers = createHelpers({ config, kubernetes: kubernetes.connect, clock: systemClock, log, metrics });
   return {
     config,
     clock: systemClock,
@@ -48,12 +51,14 @@ export async function createDeps(config: Config, options: DepsOptions = {}): Pro
     store,
     queue,
     kubernetes: kubernetes.connect,
+    helpers,
     log,
-    metrics: createMetrics(),
+    metrics,
     ...identity,
     clusterWarnings: options.clusterWarnings ?? [],
     close: async () => {
       await queue.close();
+      await helpers.close();
       await kubernetes.close();
       await opened.close();
     },
@@ -139,13 +144,20 @@ interface IdentityDocument {
 }
 
 /** The installation's id and key: the configuration's, or made once and kept in the store. */
-async function ensureIdentity(config: Config, store: DocumentStore): Promise<Pick<Deps, 'installation' | 'installationKey'>> {
+async function ensureIdentity(
+  config: Config,
+  store: DocumentStore,
+): Promise<Pick<Deps, 'installation' | 'installationKey' | 'previousInstallationKey'>> {
   const { installation, installationKey } = config;
-  if (installation !== undefined && installationKey !== undefined) return { installation, installationKey: Buffer.from(installationKey) };
+  const previousInstallationKey = config.previousInstallationKey === undefined ? undefined : Buffer.from(config.previousInstallationKey);
+  if (installation !== undefined && installationKey !== undefined) {
+    return { installation, installationKey: Buffer.from(installationKey), previousInstallationKey };
+  }
   const key = { collection: 'installation', id: 'identity' };
   const made: IdentityDocument = { installation: newId().slice(0, 10), key: randomBytes(32).toString('base64') };
   const identity = (await store.get<IdentityDocument>(key))?.data ?? (await createOrRead(store, key, made));
   return {
+    previousInstallationKey,
     installation: installation ?? identity.installation,
     installationKey: installationKey === undefined ? Buffer.from(identity.key, 'base64') : Buffer.from(installationKey),
   };

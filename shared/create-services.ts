@@ -93,5 +93,10 @@ async function readiness(deps: Deps): Promise<Readiness> {
     check(() => deps.queue.withdraw('readyz')),
     check(async () => (await deps.kubernetes()).version.getCode()),
   ]);
-  return { ready: store.ok && queue.ok && cluster.ok, checks: { store, queue, cluster }, warnings: deps.clusterWarnings };
+  return {
+    ready: store.ok && queue.ok && cluster.ok,
+    checks: { store, queue, cluster },
+    channel: { mode: deps.config.podChannel, open: deps.helpers.size },
+    warnings: deps.clusterWarnings,
+  };
 }

@@ -3,41 +3,34 @@
  *
  * @module
  */
-import type { Readable } from 'node:stream';
-
 export interface Captured {
   readonly text: string;
   readonly truncated: boolean;
 }
 
-/**
- * Keeps the first `keepBytes` of a stream, then reads on without keeping anything, so that the command can end by itself. Past
- * `readBytes` it calls `onFlood`, once: what never ends must not be read for ever.
- */
+/** Keeps the first `keepBytes` of a stream and drops the rest. */
 export class Capture {
   readonly #kept: Buffer[] = [];
+  readonly #keepBytes: number;
   #keptBytes = 0;
-  #readBytes = 0;
+  #takenBytes = 0;
 
-  constructor(stream: Readable, limits: { readonly keepBytes: number; readonly readBytes: number }, onFlood: () => void) {
-    stream.on('data', (chunk: Buffer) => {
-      const room = limits.keepBytes - this.#keptBytes;
-      if (room > 0) {
-        const part = chunk.subarray(0, room);
-        this.#kept.push(part);
-        this.#keptBytes += part.length;
-      }
-      const before = this.#readBytes;
-      this.#readBytes += chunk.length;
-      if (before <= limits.readBytes && this.#readBytes > limits.readBytes) onFlood();
-    });
-    // The stream's end and its errors are told by the exec stream's exit.
-    stream.on('error', () => {});
+  constructor(keepBytes: number) {
+    this.#keepBytes = keepBytes;
+  }
+
+  take(chunk: Buffer): void {
+    this.#takenBytes += chunk.length;
+    const room = this.#keepBytes - this.#keptBytes;
+    if (room <= 0) return;
+    const part = chunk.subarray(0, room);
+    this.#kept.push(part);
+    this.#keptBytes += part.length;
   }
 
   /** What is not UTF-8 becomes U+FFFD; a character that the cut goes through is left out. */
   result(): Captured {
-    const truncated = this.#readBytes > this.#keptBytes;
+    const truncated = this.#takenBytes > this.#keptBytes;
     const bytes = Buffer.concat(this.#kept);
     const whole = truncated ? bytes.subarray(0, bytes.length - incompleteTail(bytes)) : bytes;
     return { text: whole.toString('utf8'), truncated };

@@ -55,8 +55,20 @@ export const executeSchema = z
 
 export type ExecuteRequest = z.output<typeof executeSchema>;
 
-/** How an execution ended; design §6 has more for the helper in the pod. */
-export const executionEnds = ['exited', 'timed_out', 'output_limit', 'pod_gone', 'connection_lost'] as const;
+/**
+ * How an execution ended. `signaled`: by a signal that nobody here sent; `oom_killed`: by the kernel, for the memory of the container;
+ * `pod_gone`: with its pod, or its container's restart; `connection_lost`: nobody knows.
+ */
+export const executionEnds = [
+  'exited',
+  'signaled',
+  'timed_out',
+  'cancelled',
+  'oom_killed',
+  'output_limit',
+  'pod_gone',
+  'connection_lost',
+] as const;
 export type ExecutionEnd = (typeof executionEnds)[number];
 
 export interface ExecutionResult {
@@ -64,7 +76,7 @@ export interface ExecutionResult {
   readonly success: boolean;
   readonly stdout: string;
   readonly stderr: string;
-  /** -1 where nobody knows: the command was left behind or its pod is gone. */
+  /** 128 + signal where a signal ended it; -1 where nobody knows. */
   readonly returncode: number;
   /** stdout, then stderr: the field of the older system. */
   readonly output: string;

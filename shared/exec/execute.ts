@@ -1,34 +1,41 @@
 /**
- * Runs one command in a session's pod and answers with what it printed.
+ * Runs one command in a session's pod, by the helper there, and answers with what it printed.
  *
- * It goes straight over the Kubernetes exec stream, which cannot end a process: at the time limit the stream is closed and the command
- * is left behind. The helper in the pod will take this over.
+ * The helper holds the time limit and ends what the command started; an abort here resets the execution's stream, which does the same.
  *
  * @module
  */
 import { startDeadline } from '../deadline.ts';
 import type { Deps } from '../deps.ts';
 import { AppError } from '../errors/app-error.ts';
-import { isNotFound, statusOf, translateKubernetesError } from '../kubernetes/errors.ts';
-import type { ExecExit, ExecStream } from '../kubernetes/port.ts';
-import { containerName } from '../pods/names.ts';
+import { createHelperClient } from '../helper/client.ts';
+import type { ExecutionRecord, ExecutionSpec } from '../helper/client-executions.ts';
+import { isNotFound } from '../kubernetes/errors.ts';
 import { changeSession, invalidState } from '../sessions/change.ts';
 import { bounds } from '../sessions/create-request.ts';
 import type { SessionDocument } from '../sessions/model.ts';
+import { podTarget } from '../sessions/session-helper.ts';
 import { Capture } from './capture.ts';
-import { commandLine } from './command.ts';
 import type { ExecuteRequest, ExecutionEnd, ExecutionResult } from './execute-request.ts';
 
-/** What is read of a stream before the command is given up; `bounds.executionOutputBytes` of it are kept. */
+/** What is read of a stream before the command is ended; `bounds.executionOutputBytes` of it are kept. */
 const FLOOD_BYTES = 8 * bounds.executionOutputBytes;
 const UNKNOWN_EXIT_CODE = -1;
-/** What kubelet and container runtimes say of a container that is between two runs: the command was not started. */
-const NOT_RUNNING =
-  /container not found|container \S+ is not (?:running|created)|container is not created or running|does not have a host assigned/;
+/** The helper answers within 3 s of the limit (2 s of them between TERM and KILL); past this it is not there any more. */
+const LATE_MS = 10_000;
+
+/** How the helper, or the loss of it, ended the execution. */
+interface Outcome {
+  readonly end: ExecutionEnd;
+  readonly exitCode: number;
+  /** Why the command could not be run, in words. */
+  readonly message: string | null;
+}
 
 /**
- * `signal` is the caller's: aborting it closes the stream. Throws `AppError`: `invalid_state` where the session is not running,
- * `pod_restarting`, `cluster_unavailable` where the command was not started.
+ * `signal` is the caller's: aborting it ends the command. Throws `AppError`: `invalid_state` where the session is not running;
+ * `pod_restarting`, `cluster_unavailable`, `helper_unreachable`, `helper_outdated`, `too_many_executions` where the command was not
+ * started; `helper_protocol_error`.
  */
 export async function execute(
   deps: Deps,
@@ -37,28 +44,18 @@ export async function execute(
   signal: AbortSignal,
 ): Promise<ExecutionResult> {
   refuseUnbuilt(request);
-  if (session.status !== 'running') throw invalidState(session, 'execute');
+  if (session.status !== 'running' || session.pod_uid === null) throw invalidState(session, 'execute');
   const startedAt = performance.now();
-  using timeout = startDeadline((request.timeout ?? bounds.executionSeconds.default) * 1000);
-  const flood = new AbortController();
-  const stream = await start(deps, session, request, AbortSignal.any([signal, timeout.signal, flood.signal])).catch((error: unknown) => {
-    if (timeout.signal.aborted) return undefined;
-    throw error;
-  });
-  if (stream === undefined) return notStartedInTime(startedAt);
-  const limits = { keepBytes: bounds.executionOutputBytes, readBytes: FLOOD_BYTES };
-  const stdout = new Capture(stream.stdout, limits, () => flood.abort());
-  const stderr = new Capture(stream.stderr, limits, () => flood.abort());
-  // A command may end without reading its input; that is no failure of the execution.
-  stream.stdin.on('error', () => {});
-  if (request.stdin !== undefined) stream.stdin.end(request.stdin);
-  const exit = await stream.exit;
-  if (exit.type === 'failed' && NOT_RUNNING.test(exit.message)) throw restarting(exit.message);
-  const end = await endOf(deps, session, exit, { timedOut: timeout.signal.aborted, flooded: flood.signal.aborted });
+  const timeoutMs = (request.timeout ?? bounds.executionSeconds.default) * 1000;
+  using late = startDeadline(timeoutMs + LATE_MS, signal);
+  const stdout = new Capture(bounds.executionOutputBytes);
+  const stderr = new Capture(bounds.executionOutputBytes);
+  const outcome = await run(deps, session, request, timeoutMs, { stdout, stderr }, late.signal);
+  signal.throwIfAborted();
   const durationMs = Math.round(performance.now() - startedAt);
-  deps.metrics.count('berth_executions_total', { end });
+  deps.metrics.count('berth_executions_total', { end: outcome.end });
   deps.metrics.observe('berth_execution_seconds', durationMs / 1000);
-  return answer(exit, end, durationMs, stdout, stderr);
+  return answer(outcome, durationMs, stdout, stderr);
 }
 
 function refuseUnbuilt(request: ExecuteRequest): void {
@@ -69,86 +66,95 @@ function refuseUnbuilt(request: ExecuteRequest): void {
   });
 }
 
-async function start(deps: Deps, session: SessionDocument, request: ExecuteRequest, signal: AbortSignal): Promise<ExecStream> {
-  const kubernetes = await deps.kubernetes();
+/** `command` runs by `sh -c`, `argv` as it is. */
+function specOf(request: ExecuteRequest, timeoutMs: number): ExecutionSpec {
+  return {
+    argv: request.command === undefined ? (request.argv ?? []) : ['sh', '-c', request.command],
+    timeoutMs,
+    outputLimitBytes: FLOOD_BYTES,
+    ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
+    ...(request.env === undefined ? {} : { env: request.env }),
+  };
+}
+
+async function run(
+  deps: Deps,
+  session: SessionDocument,
+  request: ExecuteRequest,
+  timeoutMs: number,
+  output: { readonly stdout: Capture; readonly stderr: Capture },
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const target = podTarget(deps, session, session.pod_uid ?? '');
+  const client = createHelperClient((opening) => deps.helpers.channel(target, opening));
+  const stdin = request.stdin === undefined ? {} : { stdin: Buffer.from(request.stdin) };
+  let started = false;
   try {
-    return await kubernetes.exec({
-      namespace: session.k8s_namespace,
-      pod: session.pod_name,
-      container: containerName,
-      command: commandLine(request),
-      stdin: request.stdin !== undefined,
-      signal,
-    });
+    for await (const record of client.executions.run(deps.newId(), specOf(request, timeoutMs), { ...stdin, signal })) {
+      if (record.type === 'started') started = true;
+      else if (record.type === 'end') return await outcomeOf(deps, session, record);
+      else output[record.type].take(record.bytes);
+    }
+    return await lost(deps, session);
   } catch (error) {
-    if (isNotFound(error)) throw await podLost(deps, session, error);
-    if (NOT_RUNNING.test(statusOf(error)?.message ?? '')) throw restarting(error);
-    throw translateKubernetesError(error);
+    if (signal.aborted) return { end: 'timed_out', exitCode: UNKNOWN_EXIT_CODE, message: null };
+    if (!(error instanceof AppError)) throw error;
+    if (!started) throw await notStarted(deps, session, error);
+    if (error.code === 'helper_protocol_error') throw error;
+    return lost(deps, session);
   }
 }
 
-/** The time was over before the cluster had even taken the command. */
-function notStartedInTime(startedAt: number): ExecutionResult {
-  const nothing = { success: false, stdout: '', stderr: '', output: '', returncode: UNKNOWN_EXIT_CODE, truncated: false };
-  return { ...nothing, end: 'timed_out', timed_out: true, duration_ms: Math.round(performance.now() - startedAt) };
+/** A connection may have been lost because the pod was. */
+async function outcomeOf(deps: Deps, session: SessionDocument, record: Extract<ExecutionRecord, { type: 'end' }>): Promise<Outcome> {
+  if (record.end === 'connection_lost') return lost(deps, session);
+  return { end: record.end, exitCode: record.exit_code, message: record.message };
+}
+
+async function lost(deps: Deps, session: SessionDocument): Promise<Outcome> {
+  const end = (await lookAtPod(deps, session)) === 'running' ? 'connection_lost' : 'pod_gone';
+  return { end, exitCode: UNKNOWN_EXIT_CODE, message: null };
+}
+
+/** Why there is no way to the helper: the pod may be gone, or between two runs of its container. */
+async function notStarted(deps: Deps, session: SessionDocument, error: AppError): Promise<AppError> {
+  if (error.code !== 'helper_unreachable' && error.code !== 'helper_connection_lost' && error.code !== 'conflict') return error;
+  const pod = await lookAtPod(deps, session);
+  if (pod === 'running') return error.code === 'conflict' ? restarting(error) : error;
+  if (pod === 'restarting') return restarting(error);
+  const result = await changeSession(deps, session.id, { type: 'pod_lost', reason: 'the pod is gone', podUid: session.pod_uid });
+  const now = result?.session ?? session;
+  return now.status === 'running' ? new AppError('conflict', "The session's pod is gone.", { cause: error }) : invalidState(now, 'execute');
 }
 
 function restarting(cause: unknown): AppError {
   return new AppError('pod_restarting', "The session's container is restarting.", { cause, retryAfterSeconds: 1 });
 }
 
-async function podLost(deps: Deps, session: SessionDocument, cause: unknown): Promise<AppError> {
-  const reason = 'the pod is gone';
-  const result = await changeSession(deps, session.id, { type: 'pod_lost', reason, podUid: session.pod_uid });
-  const now = result?.session ?? session;
-  return now.status === 'running' ? new AppError('conflict', "The session's pod is gone.", { cause }) : invalidState(now, 'execute');
-}
-
-async function endOf(
-  deps: Deps,
-  session: SessionDocument,
-  exit: ExecExit,
-  cut: { readonly timedOut: boolean; readonly flooded: boolean },
-): Promise<ExecutionEnd> {
-  if (exitCodeOf(exit) !== undefined) return 'exited';
-  if (cut.flooded) return 'output_limit';
-  if (cut.timedOut) return 'timed_out';
-  return (await podIsGone(deps, session)) ? 'pod_gone' : 'connection_lost';
-}
-
-/** Whether the pod that the command ran in is gone, or its container was restarted: then the command is gone with it. */
-async function podIsGone(deps: Deps, session: SessionDocument): Promise<boolean> {
+/** Whether the pod that the command ran in is there, and its container runs. */
+async function lookAtPod(deps: Deps, session: SessionDocument): Promise<'running' | 'restarting' | 'gone'> {
   try {
     const { core } = await deps.kubernetes();
     const pod = await core.readNamespacedPod({ name: session.pod_name, namespace: session.k8s_namespace });
-    const running = pod.status?.containerStatuses?.some((status) => status.state?.running !== undefined) ?? false;
-    return pod.metadata?.uid !== session.pod_uid || pod.metadata?.deletionTimestamp !== undefined || !running;
+    if (pod.metadata?.uid !== session.pod_uid || pod.metadata?.deletionTimestamp !== undefined) return 'gone';
+    if (pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded') return 'gone';
+    return pod.status?.containerStatuses?.some(({ state }) => state?.running !== undefined) === true ? 'running' : 'restarting';
   } catch (error) {
-    return isNotFound(error);
+    // Where the cluster cannot be asked, nobody knows; the connection is what was lost.
+    return isNotFound(error) ? 'gone' : 'running';
   }
 }
 
-/**
- * The exit code, as a shell would give it where the command could not be started: 127 for one that does not exist, 126 for one that
- * may not be run. `undefined` where nobody knows how the command ended.
- */
-function exitCodeOf(exit: ExecExit): number | undefined {
-  if (exit.type === 'exited') return exit.exitCode;
-  if (exit.type === 'lost') return undefined;
-  if (/executable file not found|no such file or directory/.test(exit.message)) return 127;
-  return /permission denied|exec format error|is a directory/.test(exit.message) ? 126 : undefined;
-}
-
-function answer(exit: ExecExit, end: ExecutionEnd, durationMs: number, out: Capture, err: Capture): ExecutionResult {
+function answer(outcome: Outcome, durationMs: number, out: Capture, err: Capture): ExecutionResult {
   const stdout = out.result();
   const stderr = err.result();
-  const returncode = exitCodeOf(exit) ?? UNKNOWN_EXIT_CODE;
-  const errorText = exit.type === 'failed' ? `${stderr.text}${exit.message}\n` : stderr.text;
+  const { end } = outcome;
+  const errorText = outcome.message === null ? stderr.text : `${stderr.text}${outcome.message}\n`;
   return {
-    success: end === 'exited' && returncode === 0,
+    success: end === 'exited' && outcome.exitCode === 0,
     stdout: stdout.text,
     stderr: errorText,
-    returncode,
+    returncode: outcome.exitCode,
     output: stdout.text + errorText,
     end,
     duration_ms: durationMs,

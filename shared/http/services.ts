@@ -4,6 +4,7 @@
  * @module
  */
 import type { Caller } from '../auth/caller.ts';
+import type { Config } from '../config.ts';
 import type { ExecuteRequest, ExecutionResult } from '../exec/execute-request.ts';
 import type { CreateSessionRequest } from '../sessions/create-request.ts';
 import type { LogOptions, SessionEventEntry } from '../sessions/events.ts';
@@ -36,6 +37,8 @@ export interface SweepReport {
 export interface Readiness {
   readonly ready: boolean;
   readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail?: string }>>;
+  /** How pods are reached, and how many channels to them are open here. */
+  readonly channel: { readonly mode: Config['podChannel']; readonly open: number };
   readonly warnings: readonly string[];
 }
 

@@ -5,6 +5,7 @@
  */
 import { z } from '@hono/zod-openapi';
 import { userTypes } from '../entitlements/model.ts';
+import { channelKinds } from '../helper/model.ts';
 import { sessionStatuses, type SessionDocument } from '../sessions/model.ts';
 
 const storageTypes = ['ephemeral', 'persistent_volume', 'gcs_fuse'] as const satisfies readonly SessionDocument['spec']['storage_type'][];
@@ -44,6 +45,7 @@ export const sessionSchema = z
     k8s_namespace: z.string(),
     pod_name: z.string(),
     node_name: z.string().nullable(),
+    channel: z.enum(channelKinds).nullable().openapi({ description: 'How Berth reaches the pod.' }),
     generation: z.int(),
     warnings: z.array(z.string()),
     details: z.object({
@@ -93,6 +95,7 @@ export function sessionAnswer(session: SessionDocument, { origin }: { readonly o
     k8s_namespace: session.k8s_namespace,
     pod_name: session.pod_name,
     node_name: session.node_name,
+    channel: session.channel ?? null,
     generation: session.generation,
     warnings: [...session.warnings],
     details: {

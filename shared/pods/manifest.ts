@@ -4,7 +4,18 @@
  * @module
  */
 import type { V1Container, V1EnvVar, V1Pod, V1PodSpec, V1Secret } from '@kubernetes/client-node';
-import { annotations, containerName, envSecretName, labels, podName, sessionLabels } from './names.ts';
+import {
+  annotations,
+  containerName,
+  envSecretName,
+  helperFolder,
+  helperPort,
+  helperSecretName,
+  labels,
+  podName,
+  sessionLabels,
+} from './names.ts';
+import { waitForHelper } from '../helper/wait-for-helper.ts';
 import { enforcePolicy } from './policy.ts';
 
 /** Quantities as Kubernetes writes them: `250m`, `512Mi`. */
@@ -25,7 +36,7 @@ export interface PodInput {
   readonly workspaceId?: string;
   readonly bucketName: string;
   readonly image: string;
-  /** The caller's or template's own; replaces the process that only keeps the pod alive. */
+  /** The caller's or template's own; runs under the helper. */
   readonly command?: readonly string[];
   readonly resources: { readonly requests: ComputeAmounts; readonly limits: ComputeAmounts };
   readonly workspaceSizeGib: number;
@@ -33,9 +44,17 @@ export interface PodInput {
   readonly envNames: readonly string[];
   /** The hard cap on the pod's life, should Berth never come back. */
   readonly activeDeadlineSeconds: number;
+  readonly helper: HelperInput;
   readonly egress?: 'web' | 'open';
   readonly runtimeClassName?: string;
   readonly nodeSelector?: Readonly<Record<string, string>>;
+}
+
+export interface HelperInput {
+  /** By an init container of this image; absent: by upload, for which the container waits in its shell. */
+  readonly image?: string;
+  /** The pod has a Secret for connections by TCP. */
+  readonly hasSecret: boolean;
 }
 
 /** A pod while it is being built: it has a spec with one container. */
@@ -47,17 +66,21 @@ const workspacePath = '/workspace';
 const TMP_SIZE_GIB = 1;
 // For what a program writes beside its volumes, and for the kubelet's copy of its output.
 const LAYER_SIZE_GIB = 1;
+// The helper's own: rings, spools, unfinished results. It keeps below this, for a pod whose volume is over its limit is evicted.
+const HELPER_SIZE_GIB = 5;
 const GRACE_PERIOD_SECONDS = 10;
+/** The pod's own for a control plane with a route to it, and loopback for port-forwards. */
+const helperAddresses = `$(BERTH_POD_IP):${String(helperPort)},127.0.0.1:${String(helperPort)}`;
 
 export function buildPod(input: PodInput): V1Pod {
   const steps: readonly ((pod: PodDraft, input: PodInput) => PodDraft)[] = [
     withIdentity,
-    withKeepAlive,
-    withCommand,
     withResources,
     withEnvironment,
     withWorkspace,
     withTmp,
+    withHelper,
+    withHelperSecret,
     withLifetime,
     withPlacement,
   ];
@@ -67,6 +90,22 @@ export function buildPod(input: PodInput): V1Pod {
     spec: { containers: [{ name: containerName, image: input.image, imagePullPolicy: 'IfNotPresent' }] },
   };
   return enforcePolicy(steps.reduce((pod, step) => step(pod, input), draft));
+}
+
+/** What the helper of this generation's pod and the control plane know and nobody else: 32 bytes. */
+export function buildHelperSecret(input: PodInput, secret: Uint8Array): V1Secret {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name: helperSecretName(input.sessionId, input.generation),
+      namespace: input.kubernetesNamespace,
+      labels: sessionLabels(input.installation, input.user, input.sessionId),
+      annotations: { [annotations.user]: input.user },
+    },
+    type: 'Opaque',
+    data: { helper: Buffer.from(secret).toString('base64') },
+  };
 }
 
 /** The Secret that `withEnvironment` refers to. Its values go nowhere else: documents and answers hold the names. */
@@ -101,21 +140,9 @@ function withIdentity(pod: PodDraft, input: PodInput): PodDraft {
   };
 }
 
-/**
- * Something has to be PID 1 while nobody runs a command. It waits in `wait`, which a trap interrupts at once, where it would not
- * interrupt `sleep`; and ends with 143, since a kubelet reports an evicted container that ends with 0 as `Succeeded`.
- */
-export function withKeepAlive(pod: PodDraft): PodDraft {
-  return withContainer(pod, { command: ['sh', '-c', "trap 'exit 143' TERM; while :; do sleep 3600 & wait $!; done"] });
-}
-
-function withCommand(pod: PodDraft, { command }: PodInput): PodDraft {
-  return command === undefined ? pod : withContainer(pod, { command: command.map(literal) });
-}
-
 function withResources(pod: PodDraft, { resources, workspaceSizeGib }: PodInput): PodDraft {
   // emptyDirs count towards the limit of the container's ephemeral storage, so it must exceed them, or it would be what evicts.
-  const limitGib = workspaceSizeGib + TMP_SIZE_GIB + LAYER_SIZE_GIB;
+  const limitGib = workspaceSizeGib + TMP_SIZE_GIB + HELPER_SIZE_GIB + LAYER_SIZE_GIB;
   return withContainer(pod, {
     resources: {
       requests: { ...resources.requests, 'ephemeral-storage': '256Mi' },
@@ -134,8 +161,12 @@ function withEnvironment(pod: PodDraft, input: PodInput): PodDraft {
     USER_ID: input.user,
     HOME: workspacePath,
     BUCKET_NAME: input.bucketName,
+    BERTH_DIR: helperFolder,
   };
-  const env: V1EnvVar[] = Object.entries(values).map(([name, value]) => ({ name, value: literal(value) }));
+  const env: V1EnvVar[] = [
+    ...Object.entries(values).map(([name, value]) => ({ name, value: literal(value) })),
+    { name: 'BERTH_POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+  ];
   if (input.envNames.length === 0) return withContainer(pod, { env });
   return withContainer(pod, { env, envFrom: [{ secretRef: { name: envSecretName(input.sessionId) } }] });
 }
@@ -146,6 +177,42 @@ function withWorkspace(pod: PodDraft, { workspaceSizeGib }: PodInput): PodDraft 
 
 function withTmp(pod: PodDraft): PodDraft {
   return withEmptyDir(pod, 'tmp', '/tmp', TMP_SIZE_GIB);
+}
+
+/** PID 1 is the helper, as soon as it is there; the command runs under it. */
+function withHelper(pod: PodDraft, { helper, command = [] }: PodInput): PodDraft {
+  const words = command.map(literal);
+  const withFolder = withEmptyDir(pod, 'berth', helperFolder, HELPER_SIZE_GIB);
+  if (helper.image === undefined) return withContainer(withFolder, { command: [...waitForHelper(words)] });
+  const program = `${helperFolder}/bin/helper`;
+  const [session] = withFolder.spec.containers;
+  const install: V1Container = {
+    name: 'helper',
+    image: helper.image,
+    imagePullPolicy: 'IfNotPresent',
+    command: ['/helper', 'install', helperFolder],
+    volumeMounts: [{ name: 'helper', mountPath: helperFolder }],
+    ...(session?.resources !== undefined && { resources: session.resources }),
+  };
+  const draft = withContainer(withFolder, {
+    command: [program, 'serve', '--listen', helperAddresses, '--', ...words],
+    // Read-only: what an init container brought cannot be replaced from inside.
+    volumeMounts: [...(session?.volumeMounts ?? []), { name: 'helper', mountPath: `${helperFolder}/bin`, subPath: 'bin', readOnly: true }],
+  });
+  const volumes = [...(draft.spec.volumes ?? []), { name: 'helper', emptyDir: { sizeLimit: '64Mi' } }];
+  return { ...draft, spec: { ...draft.spec, volumes, initContainers: [install] } };
+}
+
+/** As files, never as variables: those are inherited, printed and dumped. */
+function withHelperSecret(pod: PodDraft, { helper, sessionId, generation }: PodInput): PodDraft {
+  if (!helper.hasSecret) return pod;
+  const volumes = [
+    ...(pod.spec.volumes ?? []),
+    { name: 'helper-secret', secret: { secretName: helperSecretName(sessionId, generation), defaultMode: 0o400 } },
+  ];
+  const [session] = pod.spec.containers;
+  const volumeMounts = [...(session?.volumeMounts ?? []), { name: 'helper-secret', mountPath: `${helperFolder}/secret`, readOnly: true }];
+  return withContainer({ ...pod, spec: { ...pod.spec, volumes } }, { volumeMounts });
 }
 
 function withLifetime(pod: PodDraft, { activeDeadlineSeconds }: PodInput): PodDraft {

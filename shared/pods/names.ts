@@ -31,10 +31,18 @@ export const limitRangeName = 'berth';
 export const containerName = 'session';
 
 /** The helper's port in the pod, which nothing else may use. */
-export const helperPort = 7171;
+export { helperPort } from '../helper/address.ts';
 
 export function podName(sessionId: string): string {
   return `berth-${sessionId}`;
+}
+
+/** Where the helper has its program, its socket and what it keeps on disk. */
+export const helperFolder = '/berth';
+
+/** The Secret that only the helper of this generation's pod and the control plane know. */
+export function helperSecretName(sessionId: string, generation: number): string {
+  return `berth-${sessionId}-helper-${String(generation)}`;
 }
 
 /** The Secret with the values of the session's environment. */

@@ -18,6 +18,7 @@ import type { CreateSessionRequest } from './create-request.ts';
 import { deleteSession, enqueueExpire } from './delete.ts';
 import type { LastChange, SessionDocument } from './model.ts';
 import { creatingGraceMs, PREPARE_MS } from './patience.ts';
+import { newHelper } from './session-helper.ts';
 import { prepare, provision } from './provision.ts';
 import { resolveSession, type ResolvedSession } from './resolve.ts';
 import { provisionTaskName } from './task-names.ts';
@@ -95,9 +96,11 @@ function newSession(deps: Deps, caller: Caller, user: string, request: CreateSes
     status: 'creating',
     reason: null,
     generation: 1,
+    helper: newHelper(deps),
     pod_name: podName(id),
     pod_uid: null,
     node_name: null,
+    channel: null,
     pod_losses: [],
     created_at: now.toISOString(),
     updated_at: now.toISOString(),

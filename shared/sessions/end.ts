@@ -7,7 +7,7 @@ import type { V1Pod } from '@kubernetes/client-node';
 import type { Deps } from '../deps.ts';
 import { isNotFound } from '../kubernetes/errors.ts';
 import type { Kubernetes } from '../kubernetes/port.ts';
-import { envSecretName } from '../pods/names.ts';
+import { envSecretName, helperSecretName } from '../pods/names.ts';
 import { changeSession } from './change.ts';
 import type { SessionDocument } from './model.ts';
 import { expireTaskName, wakeTime } from './task-names.ts';
@@ -30,13 +30,14 @@ export async function removePod(deps: Deps, session: SessionDocument): Promise<b
  */
 export async function finishTermination(deps: Deps, session: SessionDocument, signal: AbortSignal): Promise<SessionDocument> {
   const kubernetes = await deps.kubernetes();
-  await removeSecret(deps, session);
+  await removeSecrets(deps, session);
   if (await removePod(deps, session)) {
     await waitUntilGone(kubernetes, session, signal);
     if (signal.aborted) return session;
     // A create that was under way may have written it meanwhile.
-    await removeSecret(deps, session);
+    await removeSecrets(deps, session);
   }
+  deps.helpers.forget(session.pod_uid ?? '');
   const [released] = await Promise.all([
     changeSession(deps, session.id, { type: 'released' }),
     deps.queue.withdraw(expireTaskName(session.id, wakeTime(session, new Date(session.created_at)))),
@@ -44,12 +45,21 @@ export async function finishTermination(deps: Deps, session: SessionDocument, si
   return released?.session ?? session;
 }
 
-/** Removes the values of `env`. */
-export async function removeSecret(deps: Deps, session: SessionDocument): Promise<void> {
-  if (session.spec.env_names.length === 0) return;
+/** Removes the values of `env`, and what the helper proves itself with. */
+export async function removeSecrets(deps: Deps, session: SessionDocument): Promise<void> {
+  const names = [
+    ...(session.spec.env_names.length === 0 ? [] : [envSecretName(session.id)]),
+    ...(session.helper?.secret == null ? [] : [helperSecretName(session.id, session.generation)]),
+  ];
+  if (names.length === 0) return;
   const { core } = await deps.kubernetes();
+  for (const name of names) await removeObject(() => core.deleteNamespacedSecret({ name, namespace: session.k8s_namespace }));
+}
+
+/** What is gone already is as good as removed. */
+export async function removeObject(remove: () => Promise<unknown>): Promise<void> {
   try {
-    await core.deleteNamespacedSecret({ name: envSecretName(session.id), namespace: session.k8s_namespace });
+    await remove();
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }

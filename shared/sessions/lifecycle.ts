@@ -6,10 +6,13 @@
  *
  * @module
  */
+import type { ChannelKind } from '../helper/model.ts';
 import type { HistoryEntry, LastChange, SessionDocument, SessionStatus } from './model.ts';
 
 export type SessionEvent =
-  | { readonly type: 'pod_ready'; readonly podUid: string; readonly nodeName: string | null }
+  | { readonly type: 'pod_ready'; readonly podUid: string; readonly nodeName: string | null; readonly channel: ChannelKind }
+  /** The image has no shell that could take the helper by upload. */
+  | { readonly type: 'no_shell' }
   /** The pod cannot start; `reason` is `<code>: <words>`. */
   | { readonly type: 'start_failed'; readonly reason: string }
   | { readonly type: 'start_deadline' }
@@ -67,6 +70,7 @@ function restartedPod(session: SessionDocument, now: Date): Partial<SessionDocum
     generation: session.generation + 1,
     pod_uid: null,
     node_name: null,
+    channel: null,
     start_deadline: later(now, session.spec.start_deadline_seconds * 1000),
   };
 }
@@ -92,14 +96,28 @@ function onDeadline(session: SessionDocument): Change | undefined {
   return { status: 'terminating', message: 'The deadline is reached; the session ends' };
 }
 
-function decideCreating(session: SessionDocument, event: SessionEvent): Change | undefined | 'refused' {
+/** The pod is made anew, once, with an init container that brings the helper. */
+function onNoShell(session: SessionDocument, now: Date): Change | undefined {
+  const { helper } = session;
+  if (helper?.delivery !== 'upload') return undefined;
+  const fields = {
+    ...restartedPod(session, now),
+    start_deadline: session.start_deadline,
+    helper: { ...helper, delivery: 'init' as const },
+  };
+  return { status: 'creating', message: 'The image has no shell; the helper comes by an init container', fields };
+}
+
+function decideCreating(session: SessionDocument, event: SessionEvent, now: Date): Change | undefined | 'refused' {
   switch (event.type) {
     case 'pod_ready':
       return {
         status: 'running',
         message: event.nodeName === null ? 'The pod is ready' : `The pod is ready on ${event.nodeName}`,
-        fields: { pod_uid: event.podUid, node_name: event.nodeName, reason: null },
+        fields: { pod_uid: event.podUid, node_name: event.nodeName, channel: event.channel, reason: null },
       };
+    case 'no_shell':
+      return onNoShell(session, now);
     case 'start_failed':
       return { status: 'failed', message: event.reason, fields: { reason: event.reason } };
     case 'start_deadline': {
@@ -159,11 +177,12 @@ function decide(session: SessionDocument, event: SessionEvent, now: Date): Chang
   if (event.type === 'deadline') return onDeadline(session);
   switch (session.status) {
     case 'creating':
-      return decideCreating(session, event);
+      return decideCreating(session, event, now);
     case 'running':
       return decideRunning(session, event, now);
     case 'stopping':
-      if (event.type === 'pod_gone') return { status: 'stopped', message: 'The pod is gone', fields: { pod_uid: null, node_name: null } };
+      if (event.type === 'pod_gone')
+        return { status: 'stopped', message: 'The pod is gone', fields: { pod_uid: null, node_name: null, channel: null } };
       return event.type === 'start' ? 'refused' : undefined;
     default:
       return decideResting(session, event, now);

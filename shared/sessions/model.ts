@@ -15,6 +15,7 @@
  * @module
  */
 import type { UserType } from '../entitlements/model.ts';
+import type { ChannelKind } from '../helper/model.ts';
 
 export const sessionStatuses = ['creating', 'running', 'stopping', 'stopped', 'failed', 'terminating', 'terminated'] as const;
 export type SessionStatus = (typeof sessionStatuses)[number];
@@ -39,6 +40,14 @@ export interface SessionSpec {
   readonly workspace_gb: number;
   readonly start_deadline_seconds: number;
   readonly active_deadline_seconds: number;
+}
+
+/** The helper in the session's pod. */
+export interface SessionHelper {
+  /** By upload into the running container, which needs a shell; or by an init container. */
+  readonly delivery: 'upload' | 'init';
+  /** Which installation key the pod's secret was made from, and with what; `null` where the pod has none and is reached by exec alone. */
+  readonly secret: { readonly key_id: string; readonly nonce: string } | null;
 }
 
 /** Who made the last change, written with the change itself: a document event knows no caller. */
@@ -76,9 +85,13 @@ export interface SessionDocument {
   /** `<code>: <words>`, e.g. `ErrImagePull: …`; null where there is nothing to say. */
   readonly reason: string | null;
   readonly generation: number;
+  /** Absent in sessions from before there was a helper. */
+  readonly helper?: SessionHelper;
   readonly pod_name: string;
   readonly pod_uid: string | null;
   readonly node_name: string | null;
+  /** How the control plane reached the helper when the session became ready. */
+  readonly channel?: ChannelKind | null;
   /** When pods were lost lately: three within ten minutes end the session. */
   readonly pod_losses: readonly string[];
 

@@ -16,12 +16,15 @@ import type { Kubernetes } from '../kubernetes/port.ts';
 import { pause, retryWhile } from '../kubernetes/retry.ts';
 import { ensureNamespace, forgetObjects } from '../namespaces/ensure.ts';
 import { bucketName } from '../namespaces/names.ts';
-import { buildEnvSecret, buildPod, type PodInput } from '../pods/manifest.ts';
-import { labels } from '../pods/names.ts';
+import { buildEnvSecret, buildHelperSecret, buildPod, type PodInput } from '../pods/manifest.ts';
+import { helperSecretName, labels } from '../pods/names.ts';
 import { changeSession, readSession } from './change.ts';
 import { userKey } from './collections.ts';
-import { removePod, removeSecret } from './end.ts';
-import { waitUntilReady } from './readiness.ts';
+import { removeObject, removePod, removeSecrets } from './end.ts';
+import { meetHelper, withoutShell } from './meet-helper.ts';
+import { podSecret } from './session-helper.ts';
+import { waitUntilReady, type Readiness } from './readiness.ts';
+import type { SessionEvent } from './lifecycle.ts';
 import type { SessionDocument } from './model.ts';
 
 const LOOK_AGAIN_MS = 100;
@@ -38,8 +41,8 @@ export interface ProvisionOptions {
  * cannot be reached; then everything is as it was, and a later call goes on.
  */
 export async function provision(deps: Deps, id: string, options: ProvisionOptions): Promise<SessionDocument | undefined> {
-  return whileCreating(deps, id, options.signal, async (session) => {
-    await attempt(deps, session, options);
+  return whileCreating(deps, id, options.signal, async (session, attempts) => {
+    await attempt(deps, session, options, attempts > 0);
     return false;
   });
 }
@@ -57,7 +60,7 @@ async function whileCreating(
   deps: Deps,
   id: string,
   signal: AbortSignal,
-  call: (session: SessionDocument) => Promise<boolean>,
+  call: (session: SessionDocument, attempts: number) => Promise<boolean>,
 ): Promise<SessionDocument | undefined> {
   for (let attempts = 0; ; attempts += 1) {
     const stored = await readSession(deps, id);
@@ -69,7 +72,7 @@ async function whileCreating(
     }
     if (signal.aborted) return session;
     try {
-      if (await call(session)) return session;
+      if (await call(session, attempts)) return session;
     } catch (error) {
       if (!signal.aborted) await onFailure(deps, session, error, signal);
     }
@@ -93,11 +96,11 @@ async function onFailure(deps: Deps, session: SessionDocument, error: unknown, s
 async function removeLeftovers(deps: Deps, session: SessionDocument): Promise<void> {
   if (session.status === 'running' || session.status === 'stopping' || session.status === 'stopped') return;
   await removePod(deps, session);
-  if (session.status !== 'failed') await removeSecret(deps, session);
+  if (session.status !== 'failed') await removeSecrets(deps, session);
 }
 
 /** One pass; what it brought about stands in the session's document. */
-async function attempt(deps: Deps, session: SessionDocument, options: ProvisionOptions): Promise<void> {
+async function attempt(deps: Deps, session: SessionDocument, options: ProvisionOptions, again: boolean): Promise<void> {
   if (Date.parse(session.start_deadline) <= deps.clock.now().getTime()) {
     await changeSession(deps, session.id, { type: 'start_deadline' });
     return;
@@ -109,14 +112,20 @@ async function attempt(deps: Deps, session: SessionDocument, options: ProvisionO
     await changeSession(deps, session.id, { type: 'start_failed', reason });
     return;
   }
-  const pod = await ensurePod(deps, kubernetes, session, options.signal);
+  await ensureHelperSecret(deps, kubernetes, session);
+  const pod = await ensurePod(deps, kubernetes, session, options.signal, again);
   if (pod === undefined) return;
   const outcome = await waitUntilReady(deps, kubernetes, session, pod, options.signal);
-  if (outcome.kind === 'ready') {
-    await changeSession(deps, session.id, { type: 'pod_ready', podUid: outcome.podUid, nodeName: outcome.nodeName });
-  } else if (outcome.kind === 'failed') {
-    await changeSession(deps, session.id, { type: 'start_failed', reason: outcome.reason });
-  }
+  const event = outcome.kind === 'ready' ? await meetHelper(deps, session, outcome, options.signal) : failure(deps, outcome);
+  if (event !== undefined) await changeSession(deps, session.id, event);
+}
+
+/** What a container runtime says of the shell that waits for the helper, where the image has none. */
+const NO_SHELL = /exec: \"sh\": (?:executable file not found|stat sh: no such file)/;
+
+function failure(deps: Deps, outcome: Readiness): SessionEvent | undefined {
+  if (outcome.kind !== 'failed') return undefined;
+  return NO_SHELL.test(outcome.reason) ? withoutShell(deps) : { type: 'start_failed', reason: outcome.reason };
 }
 
 async function ensureSessionNamespace(deps: Deps, session: SessionDocument, signal: AbortSignal): Promise<void> {
@@ -140,15 +149,43 @@ async function ensureSecret(deps: Deps, { core }: Kubernetes, session: SessionDo
   }
 }
 
-async function ensurePod(deps: Deps, { core }: Kubernetes, session: SessionDocument, signal: AbortSignal): Promise<V1Pod | undefined> {
+/** Written before the pod: a kubelet that finds no Secret looks again only after a while. The one of the pod before goes. */
+async function ensureHelperSecret(deps: Deps, { core }: Kubernetes, session: SessionDocument): Promise<void> {
+  const secret = podSecret(deps, session);
+  if (secret === undefined) return;
   const namespace = session.k8s_namespace;
-  const body = buildPod(podInput(deps, session));
+  if (session.generation > 1) {
+    await removeObject(() => core.deleteNamespacedSecret({ name: helperSecretName(session.id, session.generation - 1), namespace }));
+  }
   try {
-    return await retryWhile(isTooEarly, () => core.createNamespacedPod({ namespace, body }), signal);
+    await core.createNamespacedSecret({ namespace, body: buildHelperSecret(podInput(deps, session), secret) });
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
   }
-  const present = await readPod(core, session);
+}
+
+/**
+ * `again`: the pod may be there, so it is looked for first: a quota counts a refused create as a pod until it is reckoned anew, minutes
+ * later.
+ */
+async function ensurePod(
+  deps: Deps,
+  { core }: Kubernetes,
+  session: SessionDocument,
+  signal: AbortSignal,
+  again: boolean,
+): Promise<V1Pod | undefined> {
+  const namespace = session.k8s_namespace;
+  const before = again ? await readPod(core, session) : undefined;
+  if (before === undefined) {
+    const body = buildPod(podInput(deps, session));
+    try {
+      return await retryWhile(isTooEarly, () => core.createNamespacedPod({ namespace, body }), signal);
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+    }
+  }
+  const present = before ?? (await readPod(core, session));
   if (present?.metadata?.labels?.[labels.generation] === String(session.generation) && present.metadata.deletionTimestamp === undefined) {
     return present;
   }
@@ -185,6 +222,10 @@ function podInput(deps: Deps, session: SessionDocument): PodInput {
     workspaceSizeGib: spec.workspace_gb,
     envNames: spec.env_names,
     activeDeadlineSeconds: spec.active_deadline_seconds,
+    helper: {
+      hasSecret: (session.helper?.secret ?? null) !== null,
+      ...(session.helper?.delivery === 'init' && deps.config.helperImage !== undefined ? { image: deps.config.helperImage } : {}),
+    },
     ...(session.workspace_id === null ? {} : { workspaceId: session.workspace_id }),
     ...(spec.command === null ? {} : { command: spec.command }),
   };

@@ -17,12 +17,12 @@ export type SessionAction =
   | { readonly type: 'expire'; readonly id: string }
   | { readonly type: 'pod_lost'; readonly id: string; readonly reason: string }
   | { readonly type: 'crash_loop'; readonly id: string; readonly reason: string }
-  /** A create that was still under way when the session ended may have written its Secret after that was removed. */
-  | { readonly type: 'forget_env'; readonly id: string };
+  /** A create that was still under way when the session ended may have written its Secrets after those were removed. */
+  | { readonly type: 'forget_secrets'; readonly id: string };
 
 const TERMINATING_GRACE_MS = 10_000;
 /** Longer than any create may still be under way. */
-const FORGET_ENV_MS = 12 * 60_000;
+const FORGET_SECRETS_MS = 12 * 60_000;
 
 function age(since: string, now: Date): number {
   return now.getTime() - Date.parse(since);
@@ -40,8 +40,9 @@ export function planSession(session: SessionDocument, pod: V1Pod | undefined, no
 }
 
 function planTerminated(session: SessionDocument, now: Date): SessionAction | undefined {
-  if (session.spec.env_names.length === 0 || session.terminated_at === null) return undefined;
-  return age(session.terminated_at, now) < FORGET_ENV_MS ? { type: 'forget_env', id: session.id } : undefined;
+  const hasSecrets = session.spec.env_names.length > 0 || (session.helper?.secret ?? null) !== null;
+  if (!hasSecrets || session.terminated_at === null) return undefined;
+  return age(session.terminated_at, now) < FORGET_SECRETS_MS ? { type: 'forget_secrets', id: session.id } : undefined;
 }
 
 function planRunning(session: SessionDocument, pod: V1Pod | undefined, now: Date): SessionAction | undefined {

@@ -15,7 +15,7 @@ import { changeSession, readSession } from '../sessions/change.ts';
 import { collections, namespaceKey } from '../sessions/collections.ts';
 import { ensureProvisionTask } from '../sessions/create.ts';
 import { ensureExpireTask } from '../sessions/delete.ts';
-import { removePod, removeSecret } from '../sessions/end.ts';
+import { removePod, removeSecrets } from '../sessions/end.ts';
 import type { SessionDocument } from '../sessions/model.ts';
 import { isOrphan, planNamespace, planSession, sessionIdOf, type SessionAction } from './plan.ts';
 
@@ -143,8 +143,8 @@ async function applySession(deps: Deps, session: SessionDocument, action: Sessio
       return ensureProvisionTask(deps, session.id);
     case 'expire':
       return ensureExpireTask(deps, session.id);
-    case 'forget_env':
-      return removeSecret(deps, session);
+    case 'forget_secrets':
+      return removeSecrets(deps, session);
     case 'pod_lost':
     case 'crash_loop':
       return recordLoss(deps, session, action);

@@ -4,6 +4,8 @@
  */
 import type { Dispatcher } from 'undici';
 import { parseConfig } from '../../shared/config.ts';
+import { systemClock } from '../../shared/clock.ts';
+import { createHelpers } from '../../shared/create-helpers.ts';
 import { createServices } from '../../shared/create-services.ts';
 import type { Deps } from '../../shared/deps.ts';
 import { openDatabase } from '../../shared/documents/database.ts';
@@ -11,6 +13,7 @@ import { openSqlite } from '../../shared/documents/sqlite.ts';
 import type { Services } from '../../shared/http/services.ts';
 import { newId } from '../../shared/ids.ts';
 import { connectKubernetes } from '../../shared/kubernetes/client.ts';
+import type { Kubernetes } from '../../shared/kubernetes/port.ts';
 import { createLogger } from '../../shared/observability/create-logger.ts';
 import { createMetrics } from '../../shared/observability/create-metrics.ts';
 import { openLocalQueue, type Deliver, type LocalQueue } from '../../shared/tasks/local.ts';
@@ -54,17 +57,23 @@ export async function startLife(options: LifeOptions): Promise<Life> {
     { type: 'kubeconfig', file: options.kubeconfigFile },
     { interceptors: [...(mortal === undefined ? [] : [mortal.interceptor]), ...(options.interceptors ?? [])] },
   );
+  const config = parseConfig({ BERTH_NAMESPACE_LINGER_SECONDS: '0', ...options.env });
+  const metrics = createMetrics();
+  const connect = (): Promise<Kubernetes> => Promise.resolve(kubernetes);
+  const helpers = createHelpers({ config, kubernetes: connect, clock: systemClock, log, metrics });
   const deps: Deps = {
-    config: parseConfig({ BERTH_NAMESPACE_LINGER_SECONDS: '0', ...options.env }),
+    config,
     clock,
     newId,
     store: mortal === undefined ? store : mortal.store(store),
     queue: mortal === undefined ? queue : mortal.queue(queue),
-    kubernetes: () => Promise.resolve(kubernetes),
+    kubernetes: connect,
+    helpers,
     log,
-    metrics: createMetrics(),
+    metrics,
     installation: options.installation,
     installationKey: Buffer.alloc(32, 7),
+    previousInstallationKey: undefined,
     clusterWarnings: [],
   };
   const services = createServices(deps);
@@ -75,6 +84,7 @@ export async function startLife(options: LifeOptions): Promise<Life> {
     queue,
     end: async () => {
       await queue.close();
+      await helpers.close();
       await kubernetes.close();
       await store.close();
       database.close();

@@ -51,7 +51,7 @@ export function fakeServices(replaced: Partial<Services> = {}): { readonly servi
     listTemplates: () => Promise.resolve(builtInTemplates),
     runTask: () => Promise.resolve(),
     sweep: () => Promise.resolve({ actions: { delete_pod: 1 } }),
-    readiness: () => Promise.resolve({ ready: true, checks: { store: { ok: true } }, warnings: [] }),
+    readiness: () => Promise.resolve({ ready: true, checks: { store: { ok: true } }, channel: { mode: 'exec', open: 0 }, warnings: [] }),
     ...replaced,
   };
   return { services: recorded(plausible, calls), calls };

@@ -34,6 +34,7 @@ export function sessionDocument(fields: Partial<SessionDocument> = {}): SessionD
     pod_name: 'berth-0123456789abcdefghjkmnpqrs',
     pod_uid: 'uid-1',
     node_name: 'node-1',
+    channel: 'exec',
     pod_losses: [],
     created_at: '2026-03-01T11:59:00.000Z',
     updated_at: '2026-03-01T11:59:01.000Z',

@@ -162,10 +162,20 @@ describe('the service', () => {
   it('is not ready with 503 where a part cannot be reached, and says which', async () => {
     server.clock.time = new Date(server.clock.time.getTime() + 1_000);
     replaced.readiness = () =>
-      Promise.resolve({ ready: false, checks: { store: { ok: false, detail: 'not reachable' } }, warnings: ['w'] });
+      Promise.resolve({
+        ready: false,
+        checks: { store: { ok: false, detail: 'not reachable' } },
+        channel: { mode: 'exec', open: 0 },
+        warnings: ['w'],
+      });
     const response = await fetch(`${server.origin}/readyz`);
     expect(response.status).toBe(503);
-    expect(await response.json()).toEqual({ ready: false, checks: { store: { ok: false, detail: 'not reachable' } }, warnings: ['w'] });
+    expect(await response.json()).toEqual({
+      ready: false,
+      checks: { store: { ok: false, detail: 'not reachable' } },
+      channel: { mode: 'exec', open: 0 },
+      warnings: ['w'],
+    });
   });
 
   it('is checked at most once a second, whoever asks', async () => {

@@ -4,6 +4,7 @@
  * @module
  */
 import { createRoute, z } from '@hono/zod-openapi';
+import { channelKinds } from '../../helper/model.ts';
 import { json, problems, security } from '../answers.ts';
 import type { App, AppDeps } from '../create-app.ts';
 import { assertKind, callerOf } from '../require-caller.ts';
@@ -50,6 +51,9 @@ const readinessSchema = z
   .object({
     ready: z.boolean(),
     checks: z.record(z.string(), z.object({ ok: z.boolean(), detail: z.string().optional() })),
+    channel: z
+      .object({ mode: z.enum(['auto', ...channelKinds]), open: z.int() })
+      .openapi({ description: 'How pods are reached, and how many this instance has a connection to.' }),
     warnings: z.array(z.string()),
   })
   .openapi('Readiness');
@@ -100,8 +104,8 @@ export function mountService(app: App, deps: AppDeps, services: Pick<Services, '
     c.json({ status: 'healthy', service: 'berth', version, timestamp: deps.clock.now().toISOString() } as const, 200),
   );
   app.openapi(readiness, async (c) => {
-    const { ready, checks, warnings } = await check();
-    return c.json({ ready, checks, warnings: [...warnings] }, ready ? 200 : 503);
+    const { ready, checks, channel, warnings } = await check();
+    return c.json({ ready, checks, channel, warnings: [...warnings] }, ready ? 200 : 503);
   });
   app.openapi(metrics, async (c) => {
     assertKind(callerOf(c), ['admin', 'service'], 'Reading metrics');

@@ -1,5 +1,12 @@
 import { expect, it } from 'vitest';
-import { formatFigures, medianFigure, ratioFigure } from '../../../bench/report.ts';
+import { amountFigure, formatFigures, medianFigure, ratioFigure } from '../../../bench/report.ts';
+
+it('takes a rate that is below its goal for missed', () => {
+  expect(formatFigures([amountFigure('bulk', 'MB/s', [250, 250, 250], 300), amountFigure('memory', 'MB', [9, 9, 9], 12)])).toEqual([
+    'bulk    250.0 MB/s  [250.0, 250.0]  goal >= 300 MB/s: MISSED  n 3',
+    'memory  9.0 MB      [9.0, 9.0]      goal <= 12 MB: met        n 3',
+  ]);
+});
 
 it('prints value, interval, goal and verdict in columns', () => {
   const figures = [

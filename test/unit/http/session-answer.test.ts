@@ -36,6 +36,7 @@ describe('sessionAnswer', () => {
       k8s_namespace: 'berth-u-alice',
       pod_name: 'berth-0123456789abcdefghjkmnpqrs',
       node_name: 'node-1',
+      channel: 'exec',
       generation: 1,
       warnings: ['w'],
       details: {

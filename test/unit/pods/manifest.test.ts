@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { buildEnvSecret, buildPod, type PodDraft, type PodInput } from '../../../shared/pods/manifest.ts';
+import { waitForHelper } from '../../../shared/helper/wait-for-helper.ts';
+import { buildEnvSecret, buildHelperSecret, buildPod, type PodDraft, type PodInput } from '../../../shared/pods/manifest.ts';
 import { enforcePolicy } from '../../../shared/pods/policy.ts';
 
 const input: PodInput = {
@@ -15,6 +16,7 @@ const input: PodInput = {
   workspaceSizeGib: 10,
   envNames: [],
   activeDeadlineSeconds: 86_400,
+  helper: { hasSecret: false },
 };
 
 const container = (pod: ReturnType<typeof buildPod>) => {
@@ -67,13 +69,14 @@ describe('the pod of a session', () => {
         volumes: [
           { name: 'workspace', emptyDir: { sizeLimit: '10Gi' } },
           { name: 'tmp', emptyDir: { sizeLimit: '1Gi' } },
+          { name: 'berth', emptyDir: { sizeLimit: '5Gi' } },
         ],
         containers: [
           {
             name: 'session',
             image: 'python:3.11-slim',
             imagePullPolicy: 'IfNotPresent',
-            command: ['sh', '-c', "trap 'exit 143' TERM; while :; do sleep 3600 & wait $!; done"],
+            command: waitForHelper([]),
             workingDir: '/workspace',
             env: [
               { name: 'SESSION_ID', value: '0123456789abcdefghjkmnpqrs' },
@@ -83,14 +86,17 @@ describe('the pod of a session', () => {
               { name: 'USER_ID', value: 'alice@example.com' },
               { name: 'HOME', value: '/workspace' },
               { name: 'BUCKET_NAME', value: 'berth-research-main' },
+              { name: 'BERTH_DIR', value: '/berth' },
+              { name: 'BERTH_POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
             ],
             resources: {
               requests: { cpu: '250m', memory: '512Mi', 'ephemeral-storage': '256Mi' },
-              limits: { cpu: '500m', memory: '1Gi', 'ephemeral-storage': '12Gi' },
+              limits: { cpu: '500m', memory: '1Gi', 'ephemeral-storage': '17Gi' },
             },
             volumeMounts: [
               { name: 'workspace', mountPath: '/workspace' },
               { name: 'tmp', mountPath: '/tmp' },
+              { name: 'berth', mountPath: '/berth' },
             ],
             securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
           },
@@ -99,12 +105,16 @@ describe('the pod of a session', () => {
     });
   });
 
-  test('runs the command asked for instead of the one that only waits', () => {
-    expect(container(buildPod({ ...input, command: ['python', 'serve.py'] })).command).toEqual(['python', 'serve.py']);
+  test('runs the command asked for under the helper', () => {
+    expect(container(buildPod({ ...input, command: ['python', 'serve.py'] })).command?.slice(-2)).toEqual(['python', 'serve.py']);
   });
 
   test('runs a command with dollar signs as written: the kubelet takes `$$` for one', () => {
-    expect(container(buildPod({ ...input, command: ['sh', '-c', 'echo $(HOME) $$'] })).command).toEqual(['sh', '-c', 'echo $$(HOME) $$$$']);
+    expect(container(buildPod({ ...input, command: ['sh', '-c', 'echo $(HOME) $$'] })).command?.slice(-3)).toEqual([
+      'sh',
+      '-c',
+      'echo $$(HOME) $$$$',
+    ]);
   });
 
   test('states its values as given, also where they look like a reference', () => {
@@ -125,7 +135,39 @@ describe('the pod of a session', () => {
   });
 
   test('allows more ephemeral storage than its volumes may hold', () => {
-    expect(container(buildPod({ ...input, workspaceSizeGib: 50 })).resources?.limits).toMatchObject({ 'ephemeral-storage': '52Gi' });
+    expect(container(buildPod({ ...input, workspaceSizeGib: 50 })).resources?.limits).toMatchObject({ 'ephemeral-storage': '57Gi' });
+  });
+
+  test('gets the helper by an init container where the image has no shell: read-only, and started without one', () => {
+    const pod = buildPod({ ...input, helper: { image: 'registry/helper:1', hasSecret: false }, command: ['/app'] });
+    expect(pod.spec?.initContainers).toEqual([
+      {
+        name: 'helper',
+        image: 'registry/helper:1',
+        imagePullPolicy: 'IfNotPresent',
+        command: ['/helper', 'install', '/berth'],
+        volumeMounts: [{ name: 'helper', mountPath: '/berth' }],
+        resources: container(pod).resources,
+        securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+      },
+    ]);
+    expect(pod.spec?.volumes).toContainEqual({ name: 'helper', emptyDir: { sizeLimit: '64Mi' } });
+    expect(container(pod)).toMatchObject({
+      command: ['/berth/bin/helper', 'serve', '--listen', '$(BERTH_POD_IP):7171,127.0.0.1:7171', '--', '/app'],
+    });
+    expect(container(pod).volumeMounts).toContainEqual({ name: 'helper', mountPath: '/berth/bin', subPath: 'bin', readOnly: true });
+  });
+
+  test("gives the helper's secret as a file of its own generation, never as a variable", () => {
+    const pod = buildPod({ ...input, generation: 3, helper: { hasSecret: true } });
+    const secretName = 'berth-0123456789abcdefghjkmnpqrs-helper-3';
+    expect(pod.spec?.volumes).toContainEqual({ name: 'helper-secret', secret: { secretName, defaultMode: 0o400 } });
+    expect(container(pod).volumeMounts).toContainEqual({ name: 'helper-secret', mountPath: '/berth/secret', readOnly: true });
+    expect(JSON.stringify(container(pod).env)).not.toContain('secret');
+    expect(buildHelperSecret({ ...input, generation: 3 }, Buffer.alloc(32, 1))).toMatchObject({
+      metadata: { name: secretName, namespace: 'berth-research', labels: { 'berth.dev/session': input.sessionId } },
+      data: { helper: Buffer.alloc(32, 1).toString('base64') },
+    });
   });
 
   test('is marked where its template opens the internet', () => {

@@ -18,7 +18,8 @@ function changed(session: SessionDocument, event: SessionEvent): SessionDocument
 }
 
 const events: Record<string, SessionEvent> = {
-  pod_ready: { type: 'pod_ready', podUid: 'uid-2', nodeName: 'node-2' },
+  pod_ready: { type: 'pod_ready', podUid: 'uid-2', nodeName: 'node-2', channel: 'exec' },
+  no_shell: { type: 'no_shell' },
   start_failed: { type: 'start_failed', reason: 'ErrImagePull: no such image' },
   start_deadline: { type: 'start_deadline' },
   stop: { type: 'stop', cause: 'requested' },
@@ -59,6 +60,14 @@ describe('nextState', () => {
       });
     }
   }
+
+  it('makes the pod anew, once, with an init container where the image has no shell', () => {
+    const uploading = sessionDocument({ status: 'creating', helper: { delivery: 'upload', secret: null } });
+    const next = changed(uploading, { type: 'no_shell' });
+    expect(next).toMatchObject({ status: 'creating', generation: 2, pod_uid: null, helper: { delivery: 'init' } });
+    expect(next.start_deadline).toBe(uploading.start_deadline);
+    expect(after(next, { type: 'no_shell' })).toBe('unchanged');
+  });
 
   it('rebuilds a lost pod on its volume as the next generation', () => {
     const rebuilt = changed(sessionDocument({ ...onVolume, generation: 3 }), { type: 'pod_lost', reason: 'evicted', podUid: 'uid-1' });

@@ -1,0 +1,48 @@
+/**
+ * The last step of a start: a session is ready when the helper in its pod has answered.
+ *
+ * @module
+ */
+import type { Deps } from '../deps.ts';
+import { AppError } from '../errors/app-error.ts';
+import type { ErrorCode } from '../errors/catalog.ts';
+import { pause } from '../kubernetes/retry.ts';
+import type { SessionEvent } from './lifecycle.ts';
+import type { SessionDocument } from './model.ts';
+import type { Readiness } from './readiness.ts';
+import { podTarget } from './session-helper.ts';
+
+const TRY_AGAIN_MS = 200;
+/** They pass by themselves: the pod is looked at again. */
+const PASSING: ReadonlySet<ErrorCode> = new Set(['pod_restarting', 'helper_unreachable', 'helper_connection_lost', 'conflict']);
+
+/** The image has no shell to take the helper by upload: it has to come by an init container, where there is an image for that. */
+export function withoutShell({ config }: Deps): SessionEvent {
+  if (config.helperImage !== undefined && config.helperDelivery === 'auto') return { type: 'no_shell' };
+  const reason = 'no_shell: the image has no shell, and no image with the helper is configured (BERTH_HELPER_IMAGE)';
+  return { type: 'start_failed', reason };
+}
+
+/**
+ * What has become of the session; `undefined` where it has to be looked at again. Throws where the cluster cannot be reached.
+ */
+export async function meetHelper(
+  deps: Deps,
+  session: SessionDocument,
+  pod: Extract<Readiness, { kind: 'ready' }>,
+  signal: AbortSignal,
+): Promise<SessionEvent | undefined> {
+  try {
+    const target = podTarget(deps, session, pod.podUid);
+    await deps.helpers.deliver(target, signal);
+    const { kind } = await deps.helpers.channel(target, signal);
+    return { type: 'pod_ready', podUid: pod.podUid, nodeName: pod.nodeName, channel: kind };
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    if (!(error instanceof AppError) || error.code === 'cluster_unavailable') throw error;
+    if (error.code === 'helper_no_shell') return withoutShell(deps);
+    if (!PASSING.has(error.code)) return { type: 'start_failed', reason: `helper: ${error.detail}` };
+    await pause(TRY_AGAIN_MS, signal).catch(() => {});
+    return undefined;
+  }
+}
