@@ -88,7 +88,10 @@ class HelperConnection implements Connection {
   }
 
   #listen(session: ClientHttp2Session): void {
-    session.once('connect', () => session.setLocalWindowSize(CONNECTION_WINDOW));
+    // What answers at once with something else than HTTP/2 has ended the session before Node says that it is connected.
+    session.once('connect', () => {
+      if (!session.destroyed) session.setLocalWindowSize(CONNECTION_WINDOW);
+    });
     session.on('remoteSettings', (settings: Settings) => {
       const limit = settings.maxConcurrentStreams ?? MOST_STREAMS;
       this.#slots.setLimit(Math.max(1, Math.min(MOST_STREAMS, limit)));

@@ -16,7 +16,7 @@ const READ_ONLY = /read-only file system/i;
 const FULL = /no space left|disk quota exceeded/i;
 /** 128 and the signals that end a container: KILL, TERM. */
 const ended: ReadonlySet<number> = new Set([137, 143]);
-const damaged: ReadonlySet<number> = new Set([scriptExits.cut, scriptExits.size, scriptExits.hash]);
+const damaged: ReadonlySet<number> = new Set([scriptExits.cut, scriptExits.size]);
 
 /**
  * `stderr` is what the command said last. `helper_no_shell` where the image has no `sh`; `helper_undeliverable` where trying again is of

@@ -48,9 +48,9 @@ export async function deliver(stream: ExecStream, binaries: HelperBinaries, stde
   if (second !== sayings.ready) throw new AppError('helper_protocol_error', "The session's container asked for the helper twice.");
 }
 
-async function send(stdin: Writable, { bytes, sha256 }: HelperBinary): Promise<void> {
+async function send(stdin: Writable, { bytes }: HelperBinary): Promise<void> {
   const parts = function* (): Generator<Uint8Array> {
-    yield Buffer.from(`${String(bytes.length)} ${sha256}\n`);
+    yield Buffer.from(`${String(bytes.length)}\n`);
     for (let offset = 0; offset < bytes.length; offset += CHUNK_BYTES) yield bytes.subarray(offset, offset + CHUNK_BYTES);
   };
   // A script that ends before it has read all of it says why with its exit code, which is what counts.

@@ -49,7 +49,7 @@ export async function finishTermination(deps: Deps, session: SessionDocument, si
 export async function removeSecrets(deps: Deps, session: SessionDocument): Promise<void> {
   const names = [
     ...(session.spec.env_names.length === 0 ? [] : [envSecretName(session.id)]),
-    ...(session.helper?.secret == null ? [] : [helperSecretName(session.id, session.generation)]),
+    ...((session.helper?.secret ?? null) === null ? [] : [helperSecretName(session.id, session.generation)]),
   ];
   if (names.length === 0) return;
   const { core } = await deps.kubernetes();

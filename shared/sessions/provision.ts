@@ -121,7 +121,7 @@ async function attempt(deps: Deps, session: SessionDocument, options: ProvisionO
 }
 
 /** What a container runtime says of the shell that waits for the helper, where the image has none. */
-const NO_SHELL = /exec: \"sh\": (?:executable file not found|stat sh: no such file)/;
+const NO_SHELL = /exec: "sh": (?:executable file not found|stat sh: no such file)/;
 
 function failure(deps: Deps, outcome: Readiness): SessionEvent | undefined {
   if (outcome.kind !== 'failed') return undefined;

@@ -39,6 +39,7 @@ func TestATreeComesBackFromItsArchiveAsItWas(t *testing.T) {
 		t.Errorf("unpacked %v, %v", names, err)
 	}
 	// A second time, over what is there.
+	must(t, os.Chmod(h.at("back/sub"), 0o755))
 	h.put(string(archive.body), "/files/tar", "path", h.at("back")).expect(t, 200, nil)
 	expectTree(t, h.at("back"), false)
 }

@@ -234,22 +234,3 @@ func TestAnUploadIsDroppedOnRequestAndWhenItIsAbandoned(t *testing.T) {
 	h.put("x", "/files/content", "path", path, "upload", "third", "commit", "1").expect(t, 200, nil)
 	h.expectNothingHidden()
 }
-
-func TestAFullDiskIsToldAndTheUploadGoesOnAfterwards(t *testing.T) {
-	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip("there is no /dev/full")
-	}
-	if got := asFailure(&os.PathError{Op: "write", Path: "a", Err: errFull(t)}); got.status != 507 || got.code != "no_space" {
-		t.Errorf("got %+v", got)
-	}
-}
-
-// errFull is what the kernel says of a full disk.
-func errFull(t *testing.T) error {
-	t.Helper()
-	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-	must(t, err)
-	defer full.Close()
-	_, err = full.WriteString("x")
-	return errors.Unwrap(err)
-}

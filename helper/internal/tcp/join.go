@@ -28,7 +28,7 @@ func (f *Forwarder) join(w http.ResponseWriter, r *http.Request, connection *net
 	}()
 	err := f.copyOutwards(w, connection)
 	if err == nil {
-		inwards.waitForQuiet()
+		inwards.waitForQuiet(f.quiet)
 	} else {
 		reset(connection)
 	}
@@ -100,9 +100,9 @@ func (f *Forwarder) copyOutwards(w http.ResponseWriter, connection *net.TCPConn)
 	}
 }
 
-// waitForQuiet returns when the client has ended its side or has been silent for quietAfterEnd.
-func (i *inwards) waitForQuiet() {
-	ticker := time.NewTicker(quietAfterEnd)
+// waitForQuiet returns when the client has ended its side or has been silent for a while.
+func (i *inwards) waitForQuiet(quiet time.Duration) {
+	ticker := time.NewTicker(quiet)
 	defer ticker.Stop()
 	for before := i.bytes.Load(); ; {
 		select {

@@ -30,13 +30,14 @@ const (
 // Forwarder answers POST /tcp/{port}. It is safe for concurrent use.
 type Forwarder struct {
 	hosts   []string
+	quiet   time.Duration
 	open    atomic.Int64
 	buffers sync.Pool
 }
 
 // New returns a Forwarder that tries these addresses in their order.
 func New(hosts []string) *Forwarder {
-	return &Forwarder{hosts: hosts, buffers: sync.Pool{New: func() any {
+	return &Forwarder{hosts: hosts, quiet: quietAfterEnd, buffers: sync.Pool{New: func() any {
 		buffer := make([]byte, bufferBytes)
 		return &buffer
 	}}}

@@ -129,6 +129,7 @@ func TestTheEndOfTheBodyEndsOnlyThatDirection(t *testing.T) {
 
 func TestAProgramThatEndsItsSideStillHearsTheClient(t *testing.T) {
 	h := start(t, "127.0.0.1")
+	h.forwarder.quiet = 10 * time.Second
 	heard := make(chan string, 1)
 	response, writer := h.open(h.program(func(c *net.TCPConn) {
 		_, _ = io.WriteString(c, "greeting")

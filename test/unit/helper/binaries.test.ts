@@ -53,6 +53,13 @@ describe("the helper's programs", () => {
     await expect(createHelperBinaries(directory).read('linux-arm64')).rejects.toThrow('no helper for linux-arm64');
   });
 
+  test('are not used where they are other bytes than the manifest says', async () => {
+    const other = Buffer.from(program);
+    other.write('B', 5);
+    await build('helper.br', brotliCompressSync(other));
+    await expect(createHelperBinaries(directory).read('linux-x64')).rejects.toThrow('is not what the manifest says');
+  });
+
   test.each([
     ['more', -1, /larger than/],
     ['less', 1, /holds 10000 bytes/],
