@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ensureDevelopmentKey } from '../shared/auth/development-key.ts';
-import { ConfigError, type Config } from '../shared/config.ts';
+import { ConfigError, EMBEDDED_HELPER_IMAGE, type Config } from '../shared/config.ts';
 import { createDeps } from '../shared/create-deps.ts';
 import { createServices } from '../shared/create-services.ts';
 import type { Deps } from '../shared/deps.ts';
@@ -36,7 +36,7 @@ export async function serve(config: Config, starting: Promise<ChosenCluster>): P
   const framework = import('@google-cloud/functions-framework/testing');
   const cluster = await starting;
   // Where the embedded cluster stands in for another, its sessions are kept as its own.
-  const running: Config = cluster.embedded ? { ...config, cluster: { type: 'embedded' } } : config;
+  const running: Config = cluster.embedded ? { ...config, cluster: { type: 'embedded' }, helperImage: EMBEDDED_HELPER_IMAGE } : config;
   const deps = await createDeps(running, { access: cluster.access, clusterWarnings: cluster.warnings, deliver: tasks.deliver });
   const services = createServices(deps);
   tasks.serve(deps, services);

@@ -17,6 +17,9 @@ const (
 	connectRetry    = 10 * time.Millisecond
 	// connectBuffer is more than a unix socket holds, so that one call takes what there is.
 	connectBuffer = 256 << 10
+	// busyBytes in one read make a stream a busy one: more than people and small answers need.
+	busyBytes  = 32 << 10
+	gatherTime = 300 * time.Microsecond
 )
 
 // runConnect joins standard input and output to the helper's socket, so that an exec stream carries HTTP/2. It ends when the helper closes.
@@ -39,6 +42,7 @@ func connect(socket string, in, out *os.File) error {
 		_, _ = copyPlainly(conn, in)
 		_ = conn.CloseWrite()
 	}()
+	growPipe(out)
 	_, err = copyPlainly(out, conn)
 	_ = out.Close()
 	if err != nil {
@@ -64,5 +68,21 @@ func dialSocket(path string) (*net.UnixConn, error) {
 
 // copyPlainly keeps io.Copy from splicing, which moves a socket's small pieces one by one and is slower here than large reads.
 func copyPlainly(to io.Writer, from io.Reader) (int64, error) {
-	return io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, make([]byte, connectBuffer))
+	return io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{&calmReader{from: from}}, make([]byte, connectBuffer))
+}
+
+// calmReader lets a busy stream gather: every piece that leaves here becomes a message of its own in the container runtime, the kubelet, the
+// API server and the control plane, however small it is. What is not busy is never delayed.
+type calmReader struct {
+	from io.Reader
+	last int
+}
+
+func (r *calmReader) Read(into []byte) (int, error) {
+	if r.last >= busyBytes && r.last < connectBuffer {
+		time.Sleep(gatherTime)
+	}
+	n, err := r.from.Read(into)
+	r.last = n
+	return n, err
 }

@@ -173,7 +173,7 @@ function chooseQueue(env: Environment): Config['queue'] {
 }
 
 /** The embedded cluster has an image of its own. */
-const EMBEDDED_HELPER_IMAGE = 'berth.local/helper';
+export const EMBEDDED_HELPER_IMAGE = 'berth.local/helper';
 
 function chooseHelperImage(env: Environment): string | undefined {
   const image = env.BERTH_HELPER_IMAGE ?? (chooseCluster(env).type === 'embedded' ? EMBEDDED_HELPER_IMAGE : undefined);
@@ -188,6 +188,9 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
     throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
   }
   const env = parsed.data;
+  if (env.BERTH_POD_CHANNEL === 'direct' && chooseCluster(env).type !== 'embedded') {
+    need(env.BERTH_CONTROL_PLANE_CIDR, 'BERTH_CONTROL_PLANE_CIDR', 'BERTH_POD_CHANNEL is direct, and the pods let nobody else in');
+  }
   return {
     port: env.PORT,
     dataDirectory: env.BERTH_DATA_DIR,

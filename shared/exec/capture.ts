@@ -8,10 +8,17 @@ export interface Captured {
   readonly truncated: boolean;
 }
 
-/** Keeps the first `keepBytes` of a stream and drops the rest. */
+const FIRST_BLOCK_BYTES = 1024;
+const BLOCK_BYTES = 256 * 1024;
+
+/**
+ * Keeps the first `keepBytes` of a stream and drops the rest. What is kept is copied: a part of a larger buffer would hold on to all of
+ * it, and a program that prints a byte at a time would cost a thousand times what it prints.
+ */
 export class Capture {
-  readonly #kept: Buffer[] = [];
+  readonly #blocks: Buffer[] = [];
   readonly #keepBytes: number;
+  #lastBlockBytes = 0;
   #keptBytes = 0;
   #takenBytes = 0;
 
@@ -19,19 +26,39 @@ export class Capture {
     this.#keepBytes = keepBytes;
   }
 
-  take(chunk: Buffer): void {
+  /** Of all that came, kept or not. */
+  get takenBytes(): number {
+    return this.#takenBytes;
+  }
+
+  take(chunk: Uint8Array): void {
     this.#takenBytes += chunk.length;
-    const room = this.#keepBytes - this.#keptBytes;
-    if (room <= 0) return;
-    const part = chunk.subarray(0, room);
-    this.#kept.push(part);
-    this.#keptBytes += part.length;
+    let rest = chunk.subarray(0, Math.max(0, this.#keepBytes - this.#keptBytes));
+    this.#keptBytes += rest.length;
+    while (rest.length > 0) {
+      const block = this.#blockWithRoom(rest.length);
+      const part = rest.subarray(0, block.length - this.#lastBlockBytes);
+      block.set(part, this.#lastBlockBytes);
+      this.#lastBlockBytes += part.length;
+      rest = rest.subarray(part.length);
+    }
+  }
+
+  /** Blocks grow with what has come, so that little output costs little. */
+  #blockWithRoom(wantedBytes: number): Buffer {
+    const last = this.#blocks.at(-1);
+    if (last !== undefined && this.#lastBlockBytes < last.length) return last;
+    const size = Math.min(BLOCK_BYTES, Math.max(FIRST_BLOCK_BYTES, wantedBytes, this.#keptBytes));
+    const block = Buffer.allocUnsafeSlow(size);
+    this.#blocks.push(block);
+    this.#lastBlockBytes = 0;
+    return block;
   }
 
   /** What is not UTF-8 becomes U+FFFD; a character that the cut goes through is left out. */
   result(): Captured {
     const truncated = this.#takenBytes > this.#keptBytes;
-    const bytes = Buffer.concat(this.#kept);
+    const bytes = Buffer.concat(this.#blocks, this.#keptBytes);
     const whole = truncated ? bytes.subarray(0, bytes.length - incompleteTail(bytes)) : bytes;
     return { text: whole.toString('utf8'), truncated };
   }

@@ -8,6 +8,7 @@
 import { startDeadline } from '../deadline.ts';
 import type { Deps } from '../deps.ts';
 import { AppError } from '../errors/app-error.ts';
+import type { ErrorCode } from '../errors/catalog.ts';
 import { createHelperClient } from '../helper/client.ts';
 import type { ExecutionRecord, ExecutionSpec } from '../helper/client-executions.ts';
 import { isNotFound } from '../kubernetes/errors.ts';
@@ -23,6 +24,9 @@ const FLOOD_BYTES = 8 * bounds.executionOutputBytes;
 const UNKNOWN_EXIT_CODE = -1;
 /** The helper answers within 3 s of the limit (2 s of them between TERM and KILL); past this it is not there any more. */
 const LATE_MS = 10_000;
+
+/** Why a pod could not be reached, where it may be that it is not there any more, or ended. */
+const MAY_BE_GONE: ReadonlySet<ErrorCode> = new Set(['helper_unreachable', 'helper_connection_lost', 'conflict', 'pod_restarting']);
 
 /** How the helper, or the loss of it, ended the execution. */
 interface Outcome {
@@ -46,7 +50,8 @@ export async function execute(
   refuseUnbuilt(request);
   if (session.status !== 'running' || session.pod_uid === null) throw invalidState(session, 'execute');
   const startedAt = performance.now();
-  const timeoutMs = (request.timeout ?? bounds.executionSeconds.default) * 1000;
+  // Whole, and never 0: that means no limit to the helper.
+  const timeoutMs = Math.ceil((request.timeout ?? bounds.executionSeconds.default) * 1000);
   using late = startDeadline(timeoutMs + LATE_MS, signal);
   const stdout = new Capture(bounds.executionOutputBytes);
   const stderr = new Capture(bounds.executionOutputBytes);
@@ -93,7 +98,12 @@ async function run(
     for await (const record of client.executions.run(deps.newId(), specOf(request, timeoutMs), { ...stdin, signal })) {
       if (record.type === 'started') started = true;
       else if (record.type === 'end') return await outcomeOf(deps, session, record);
-      else output[record.type].take(record.bytes);
+      else {
+        const capture = output[record.type];
+        capture.take(record.bytes);
+        // The helper holds this limit; what imitates it need not.
+        if (capture.takenBytes > FLOOD_BYTES) return { end: 'output_limit', exitCode: UNKNOWN_EXIT_CODE, message: null };
+      }
     }
     return await lost(deps, session);
   } catch (error) {
@@ -118,7 +128,11 @@ async function lost(deps: Deps, session: SessionDocument): Promise<Outcome> {
 
 /** Why there is no way to the helper: the pod may be gone, or between two runs of its container. */
 async function notStarted(deps: Deps, session: SessionDocument, error: AppError): Promise<AppError> {
-  if (error.code !== 'helper_unreachable' && error.code !== 'helper_connection_lost' && error.code !== 'conflict') return error;
+  // The pod of a session from before there was a helper.
+  if (error.code === 'helper_undeliverable' && session.helper === undefined) {
+    return new AppError('helper_outdated', "The session's pod is from before there was a helper.", { cause: error });
+  }
+  if (!MAY_BE_GONE.has(error.code)) return error;
   const pod = await lookAtPod(deps, session);
   if (pod === 'running') return error.code === 'conflict' ? restarting(error) : error;
   if (pod === 'restarting') return restarting(error);

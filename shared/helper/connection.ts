@@ -64,6 +64,8 @@ class HelperConnection implements Connection {
   readonly #session: ClientHttp2Session;
   readonly #slots = new Slots(MOST_STREAMS);
   readonly #options: ConnectionOptions;
+  #pinging: Promise<void> | undefined;
+  #nextPing: Promise<void> | undefined;
   readonly #keepAlive: NodeJS.Timeout;
   #openRequests = 0;
   #leaving = false;
@@ -149,11 +151,37 @@ class HelperConnection implements Connection {
     }
   }
 
-  ping(timeoutMs: number): Promise<void> {
+  async ping(timeoutMs: number): Promise<void> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(connectionLost('The helper does not answer pings.')), timeoutMs);
+    try {
+      await Promise.race([this.#sharedPing(), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * Node allows ten pings on the way and refuses the eleventh, however healthy the other side is. So there is one, and those who come
+   * meanwhile share the next: the one on the way says nothing about what was sent after it.
+   */
+  #sharedPing(): Promise<void> {
+    if (this.#pinging === undefined) {
+      this.#pinging = this.#sendPing().finally(() => (this.#pinging = undefined));
+      return this.#pinging;
+    }
+    this.#nextPing ??= this.#pinging
+      .catch(() => undefined)
+      .then(() => {
+        this.#nextPing = undefined;
+        return this.#sharedPing();
+      });
+    return this.#nextPing;
+  }
+
+  #sendPing(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(connectionLost('The helper does not answer pings.')), timeoutMs);
       const settle = (error: Error | null): void => {
-        clearTimeout(timer);
         if (error === null) resolve();
         else reject(this.#lost ?? connectionLost('The connection to the helper was lost.', error));
       };

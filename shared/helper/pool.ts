@@ -82,11 +82,16 @@ class Pool implements HelperPool {
 
   async deliver(target: PodTarget, signal: AbortSignal): Promise<void> {
     const { mode, clock } = this.#options;
-    const byExec = mode === 'exec' || (mode === 'auto' && target.secret === undefined);
-    if (target.delivery === 'init' || byExec) return;
-    const stream = await this.#transport('exec').open(target, signal);
-    const channel = await openChannel(stream, 'exec', signal, { clock, onClose: () => undefined });
-    channel.close();
+    if (target.delivery === 'init' || mode === 'exec' || target.secret === undefined) return;
+    using deadline = startDeadline(OPEN_MS, signal);
+    try {
+      const stream = await this.#transport('exec').open(target, deadline.signal);
+      const channel = await openChannel(stream, 'exec', deadline.signal, { clock, onClose: () => undefined });
+      channel.close();
+    } catch (error) {
+      if (signal.aborted || !deadline.signal.aborted) throw error;
+      throw new AppError('helper_unreachable', 'The helper could not be put into the pod in time.', { cause: error });
+    }
   }
 
   forget(podUid: string): void {
@@ -170,10 +175,12 @@ class Pool implements HelperPool {
 
   async #dial(target: PodTarget, signal: AbortSignal): Promise<{ readonly stream: Duplex; readonly kind: ChannelKind }> {
     const { mode } = this.#options;
-    const chosen = mode === 'auto' ? this.#kinds.get(target.podUid) : mode;
+    // A pod from before the configuration was changed has no secret, and is reached by exec.
+    const allowed = target.secret === undefined ? 'exec' : mode;
+    const chosen = allowed === 'auto' ? this.#kinds.get(target.podUid) : allowed;
     if (chosen !== undefined) return { stream: await this.#transport(chosen).open(target, signal), kind: chosen };
     const direct = this.#options.transports.find(({ kind }) => kind === 'direct');
-    if (direct !== undefined && target.secret !== undefined) {
+    if (direct !== undefined) {
       using probe = startDeadline(PROBE_MS, signal);
       const stream = await direct.open(target, probe.signal).catch(() => undefined);
       if (stream !== undefined) return { stream, kind: 'direct' };

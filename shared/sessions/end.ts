@@ -47,13 +47,16 @@ export async function finishTermination(deps: Deps, session: SessionDocument, si
 
 /** Removes the values of `env`, and what the helper proves itself with. */
 export async function removeSecrets(deps: Deps, session: SessionDocument): Promise<void> {
-  const names = [
-    ...(session.spec.env_names.length === 0 ? [] : [envSecretName(session.id)]),
-    ...((session.helper?.secret ?? null) === null ? [] : [helperSecretName(session.id, session.generation)]),
-  ];
+  const names = [...(session.spec.env_names.length === 0 ? [] : [envSecretName(session.id)]), ...helperSecretNames(session)];
   if (names.length === 0) return;
   const { core } = await deps.kubernetes();
   for (const name of names) await removeObject(() => core.deleteNamespacedSecret({ name, namespace: session.k8s_namespace }));
+}
+
+/** Of all generations: who provisioned an earlier one may have been late. */
+function helperSecretNames({ id, generation, helper }: SessionDocument): readonly string[] {
+  if ((helper?.secret ?? null) === null) return [];
+  return Array.from({ length: generation }, (_, index) => helperSecretName(id, generation - index));
 }
 
 /** What is gone already is as good as removed. */

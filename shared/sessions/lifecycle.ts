@@ -15,7 +15,8 @@ export type SessionEvent =
   | { readonly type: 'no_shell' }
   /** The pod cannot start; `reason` is `<code>: <words>`. */
   | { readonly type: 'start_failed'; readonly reason: string }
-  | { readonly type: 'start_deadline' }
+  /** `lastSeen`: what was in the way, in words. */
+  | { readonly type: 'start_deadline'; readonly lastSeen?: string }
   | { readonly type: 'stop'; readonly cause: 'requested' | 'idle' }
   /** The pod of a stopping session is gone. */
   | { readonly type: 'pod_gone' }
@@ -98,8 +99,8 @@ function onDeadline(session: SessionDocument): Change | undefined {
 
 /** The pod is made anew, once, with an init container that brings the helper. */
 function onNoShell(session: SessionDocument, now: Date): Change | undefined {
-  const { helper } = session;
-  if (helper?.delivery !== 'upload') return undefined;
+  const { helper = { delivery: 'upload', secret: null } } = session;
+  if (helper.delivery !== 'upload') return undefined;
   const fields = {
     ...restartedPod(session, now),
     start_deadline: session.start_deadline,
@@ -122,7 +123,8 @@ function decideCreating(session: SessionDocument, event: SessionEvent, now: Date
       return { status: 'failed', message: event.reason, fields: { reason: event.reason } };
     case 'start_deadline': {
       const reason = `start_deadline: not ready within ${session.spec.start_deadline_seconds} s`;
-      const words = session.reason === null ? reason : `${reason}; last seen: ${session.reason}`;
+      const seen = event.lastSeen ?? session.reason;
+      const words = seen === null ? reason : `${reason}; last seen: ${seen}`;
       return { status: 'failed', message: words, fields: { reason: words } };
     }
     case 'stop':

@@ -11,7 +11,7 @@ import type { Deps } from '../deps.ts';
 import { entitlementsOf } from '../entitlements/limits.ts';
 import type { UserDocument } from '../entitlements/model.ts';
 import { AppError } from '../errors/app-error.ts';
-import { isAlreadyExists, isNamespaceTerminating, isNotFound, statusOf } from '../kubernetes/errors.ts';
+import { isAlreadyExists, isConflict, isNamespaceTerminating, isNotFound, statusOf } from '../kubernetes/errors.ts';
 import type { Kubernetes } from '../kubernetes/port.ts';
 import { pause, retryWhile } from '../kubernetes/retry.ts';
 import { ensureNamespace, forgetObjects } from '../namespaces/ensure.ts';
@@ -41,8 +41,13 @@ export interface ProvisionOptions {
  * cannot be reached; then everything is as it was, and a later call goes on.
  */
 export async function provision(deps: Deps, id: string, options: ProvisionOptions): Promise<SessionDocument | undefined> {
+  let lastSeen: string | undefined;
   return whileCreating(deps, id, options.signal, async (session, attempts) => {
-    await attempt(deps, session, options, attempts > 0);
+    if (Date.parse(session.start_deadline) <= deps.clock.now().getTime()) {
+      await changeSession(deps, session.id, { type: 'start_deadline', ...(lastSeen === undefined ? {} : { lastSeen }) });
+    } else {
+      lastSeen = (await attempt(deps, session, options, attempts > 0)) ?? lastSeen;
+    }
     return false;
   });
 }
@@ -71,6 +76,8 @@ async function whileCreating(
       return session;
     }
     if (signal.aborted) return session;
+    // What changes nothing must not spin.
+    if (attempts > 0) await pause(LOOK_AGAIN_MS, signal).catch(() => {});
     try {
       if (await call(session, attempts)) return session;
     } catch (error) {
@@ -99,25 +106,23 @@ async function removeLeftovers(deps: Deps, session: SessionDocument): Promise<vo
   if (session.status !== 'failed') await removeSecrets(deps, session);
 }
 
-/** One pass; what it brought about stands in the session's document. */
-async function attempt(deps: Deps, session: SessionDocument, options: ProvisionOptions, again: boolean): Promise<void> {
-  if (Date.parse(session.start_deadline) <= deps.clock.now().getTime()) {
-    await changeSession(deps, session.id, { type: 'start_deadline' });
-    return;
-  }
+/** One pass; what it brought about stands in the session's document. Answers what is in the way, where that may pass. */
+async function attempt(deps: Deps, session: SessionDocument, options: ProvisionOptions, again: boolean): Promise<string | undefined> {
   await ensureSessionNamespace(deps, session, options.signal);
   const kubernetes = await deps.kubernetes();
   if (!(await ensureSecret(deps, kubernetes, session, options.env))) {
     const reason = 'create_interrupted: Berth was interrupted before the values of env were safe; create the session again';
     await changeSession(deps, session.id, { type: 'start_failed', reason });
-    return;
+    return undefined;
   }
   await ensureHelperSecret(deps, kubernetes, session);
   const pod = await ensurePod(deps, kubernetes, session, options.signal, again);
-  if (pod === undefined) return;
+  if (pod === undefined) return undefined;
   const outcome = await waitUntilReady(deps, kubernetes, session, pod, options.signal);
-  const event = outcome.kind === 'ready' ? await meetHelper(deps, session, outcome, options.signal) : failure(deps, outcome);
-  if (event !== undefined) await changeSession(deps, session.id, event);
+  const met = outcome.kind === 'ready' ? await meetHelper(deps, session, outcome, options.signal) : failure(deps, outcome);
+  if (typeof met === 'string') return met;
+  if (met !== undefined) await changeSession(deps, session.id, met);
+  return undefined;
 }
 
 /** What a container runtime says of the shell that waits for the helper, where the image has none. */
@@ -189,10 +194,21 @@ async function ensurePod(
   if (present?.metadata?.labels?.[labels.generation] === String(session.generation) && present.metadata.deletionTimestamp === undefined) {
     return present;
   }
-  // The pod of an earlier generation is on its way out.
-  if (present !== undefined) await removePod(deps, session);
+  if (present !== undefined && Number(present.metadata?.labels?.[labels.generation]) < session.generation)
+    await removeEarlier(core, present);
   await pause(LOOK_AGAIN_MS, signal);
   return undefined;
+}
+
+/** By its uid: somebody else may have made the next one meanwhile, and what we know of the session may be old. */
+async function removeEarlier(core: Kubernetes['core'], { metadata }: V1Pod): Promise<void> {
+  const { name = '', namespace = '', uid } = metadata ?? {};
+  if (uid === undefined) return;
+  try {
+    await core.deleteNamespacedPod({ name, namespace, body: { preconditions: { uid } } });
+  } catch (error) {
+    if (!isNotFound(error) && !isConflict(error)) throw error;
+  }
 }
 
 async function readPod(core: Kubernetes['core'], session: SessionDocument): Promise<V1Pod | undefined> {

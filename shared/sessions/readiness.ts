@@ -52,7 +52,8 @@ export async function waitUntilReady(
   }
 }
 
-function leftMs(deps: Deps, session: SessionDocument): number {
+/** Milliseconds until the session has to be ready. */
+export function leftMs(deps: Deps, session: SessionDocument): number {
   const left = Date.parse(session.start_deadline) - deps.clock.now().getTime();
   return Math.max(0, Math.min(left, LONGEST_TIMER_MS));
 }

@@ -48,6 +48,8 @@ describe('parseConfig', () => {
     [{ BERTH_INSTALLATION_KEY: 'short' }, 'BERTH_INSTALLATION_KEY'],
     [{ BERTH_NAMESPACE_PREFIX: 'Berth_' }, 'BERTH_NAMESPACE_PREFIX'],
     [{ K_SERVICE: 'api' }, 'GKE_CLUSTER_NAME'],
+    [{ BERTH_KUBECONFIG: 'f', BERTH_POD_CHANNEL: 'direct' }, 'BERTH_CONTROL_PLANE_CIDR'],
+    [{ BERTH_KUBECONFIG: 'f', BERTH_HELPER_DELIVERY: 'init' }, 'BERTH_HELPER_IMAGE'],
   ];
   for (const [env, name] of refused) {
     it(`names ${name} where it is what is wrong in ${JSON.stringify(env)}`, () => {

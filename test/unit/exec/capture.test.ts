@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { Capture } from '../../../shared/exec/capture.ts';
 
@@ -28,6 +30,25 @@ describe('Capture', () => {
 
   it('shows bytes that are no UTF-8 as replacement characters', () => {
     expect(capture([Buffer.from([0x61, 0xff, 0x62])], 100)).toMatchObject({ text: 'a\ufffdb' });
+  });
+
+  it('does not hold on to the buffers that its parts came in', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const captured = new Capture(100_000);
+    collect();
+    const before = process.memoryUsage().arrayBuffers;
+    for (let parts = 0; parts < 2_000; parts += 1) captured.take(Buffer.alloc(65_536, 'x').subarray(0, 1));
+    collect();
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * 2 ** 20);
+    expect(captured.result().text).toBe('x'.repeat(2_000));
+  });
+
+  it('keeps every byte of many parts of all sizes, in order', () => {
+    const bytes = Buffer.from(Array.from({ length: 700_000 }, (_, index) => 97 + (index % 26)));
+    const parts: Buffer[] = [];
+    for (let at = 0, size = 1; at < bytes.length; at += size, size = (size * 7) % 65_537) parts.push(bytes.subarray(at, at + size));
+    expect(capture(parts, 650_001)).toEqual({ text: bytes.toString().slice(0, 650_001), truncated: true });
   });
 
   it('counts what it does not keep', () => {

@@ -139,6 +139,12 @@ describe('a connection to the helper', () => {
     expect(whole).toBeLessThan(5);
   });
 
+  it('answers any number of pings at once', async () => {
+    const { connection } = open();
+    await connection.request(get('/health')).then(({ body }) => text(body));
+    await expect(Promise.all(Array.from({ length: 100 }, () => connection.ping(2_000)))).resolves.toHaveLength(100);
+  });
+
   it('tells when a ping is not answered', async () => {
     const { helper, connection } = open();
     await connection.ping(1_000);

@@ -141,6 +141,24 @@ describe('the pool of channels', () => {
     expect(two.opened.map(({ kind }) => kind).slice(3)).toEqual(['direct', 'exec']);
   });
 
+  it('reaches a pod without a secret by exec, whatever the configuration says by now', async () => {
+    for (const mode of ['direct', 'port-forward', 'auto'] as const) {
+      const { pool, opened } = start(mode, (fake) => ({ direct: refuses, 'port-forward': refuses, exec: works(fake) }));
+      const pod: PodTarget = { ...target(), secret: undefined };
+      await pool.deliver(pod, never);
+      expect((await pool.channel(pod, never)).kind).toBe('exec');
+      expect(opened.map(({ kind }) => kind)).toEqual(['exec']);
+    }
+  });
+
+  it('delivers by exec what is then reached directly', async () => {
+    const { pool, opened } = start('direct', (fake) => ({ direct: works(fake), exec: works(fake) }));
+    await pool.deliver(target(), never);
+    expect((await pool.channel(target(), never)).kind).toBe('direct');
+    await pool.deliver({ ...target(), delivery: 'init' }, never);
+    expect(opened.map(({ kind }) => kind)).toEqual(['exec', 'direct']);
+  });
+
   it('gives direct half a second', async () => {
     const { pool } = start('auto', (fake) => ({ direct: hangs, exec: works(fake) }));
     const before = performance.now();

@@ -36,6 +36,7 @@ const events: Record<string, SessionEvent> = {
 const table: Record<SessionStatus, Record<string, SessionStatus | 'refused'>> = {
   creating: {
     pod_ready: 'running',
+    no_shell: 'creating',
     start_failed: 'failed',
     start_deadline: 'failed',
     stop: 'refused',
@@ -60,6 +61,11 @@ describe('nextState', () => {
       });
     }
   }
+
+  it('says what was in the way when the time to start is over', () => {
+    const late = changed(sessionDocument({ status: 'creating' }), { type: 'start_deadline', lastSeen: 'helper: no route' });
+    expect(late.reason).toBe('start_deadline: not ready within 600 s; last seen: helper: no route');
+  });
 
   it('makes the pod anew, once, with an init container where the image has no shell', () => {
     const uploading = sessionDocument({ status: 'creating', helper: { delivery: 'upload', secret: null } });

@@ -1,0 +1,15 @@
+package main
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// pipeBytes is how much standard output takes while its reader is busy with what came before.
+const pipeBytes = 1 << 20
+
+// growPipe makes room, where the output is a pipe and the kernel allows it; without it everything works, only slower.
+func growPipe(file *os.File) {
+	_, _ = unix.FcntlInt(file.Fd(), unix.F_SETPIPE_SZ, pipeBytes)
+}
