@@ -15,6 +15,7 @@ import (
 	"berth.dev/helper/internal/files"
 	"berth.dev/helper/internal/job"
 	"berth.dev/helper/internal/process"
+	"berth.dev/helper/internal/regular"
 	"berth.dev/helper/internal/server"
 	"berth.dev/helper/internal/stats"
 	"berth.dev/helper/internal/tcp"
@@ -44,10 +45,7 @@ func newParts(dir string, logger *log.Logger) (*parts, error) {
 		return nil, err
 	}
 	table := process.NewTable(process.WithOOMFile(filepath.Join(dir, "oom_kills")))
-	jobs, err := job.New(job.Options{Dir: dir, Table: table})
-	if err != nil {
-		return nil, fmt.Errorf("jobs: %w", err)
-	}
+	jobs := job.New(job.Options{Dir: dir, Table: table, Log: logger})
 	s := server.New(server.Options{Protocol: number, Version: version, Log: logger})
 	terminals := terminal.New(terminal.Options{Dir: dir, Table: table, Activity: s.Touch})
 	executions := execution.New(table)
@@ -76,7 +74,8 @@ func protocolNumber(override string) (int, error) {
 	return number, nil
 }
 
-// listen opens the socket, and TCP where there is a secret. An address that cannot be bound is logged: the socket still leads here.
+// listen opens the socket, and TCP where there is a secret. A secret that cannot be read and an address that cannot be bound are logged:
+// the socket still leads here.
 func (p *parts) listen(ctx context.Context, addresses []string) error {
 	if err := p.server.ListenSocket(ctx, filepath.Join(p.dir, "run", "helper.sock")); err != nil {
 		return err
@@ -84,12 +83,13 @@ func (p *parts) listen(ctx context.Context, addresses []string) error {
 	if len(addresses) == 0 {
 		return nil
 	}
-	secret, err := os.ReadFile(filepath.Join(p.dir, "secret", "helper"))
+	secret, err := regular.ReadFollowing(filepath.Join(p.dir, "secret", "helper"))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read the secret: %w", err)
+		p.logger.Printf("read the secret: %v", err)
+		return nil
 	}
 	bound, err := p.server.ListenTLS(ctx, addresses, secret)
 	if err != nil {

@@ -62,13 +62,9 @@ func runServe(args []string) int {
 	signals := takeSignals()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	p, err := newParts(folder(), logger)
-	if err == nil {
-		err = p.listen(ctx, options.listen)
-	}
-	if err != nil {
-		logger.Print(err)
-		return 1
+	p, code := awaitStart(logger, signals, func() (*parts, error) { return startParts(ctx, options, logger) })
+	if p == nil {
+		return code
 	}
 	beThrifty(ctx, p.server.LastActivity)
 	failed := make(chan error, 1)
@@ -78,9 +74,42 @@ func runServe(args []string) int {
 		logger.Print(err)
 		return exitCodeOf(err)
 	}
-	code := waitForEnd(logger, signals, own, failed)
+	code = waitForEnd(logger, signals, own, failed)
 	p.end()
 	return code
+}
+
+func startParts(ctx context.Context, options serveOptions, logger *log.Logger) (*parts, error) {
+	p, err := newParts(folder(), logger)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.listen(ctx, options.listen)
+}
+
+// awaitStart answers what was started, or nil and the exit code. A disk may make the start slow; a signal that ends the helper counts
+// before. No process runs until then, so there is nothing to end.
+func awaitStart(logger *log.Logger, signals <-chan os.Signal, start func() (*parts, error)) (*parts, int) {
+	type outcome struct {
+		parts *parts
+		err   error
+	}
+	started := make(chan outcome, 1)
+	go func() {
+		p, err := start()
+		started <- outcome{p, err}
+	}()
+	select {
+	case sig := <-signals:
+		logger.Printf("ends on %v while it starts", sig)
+		return nil, terminated
+	case one := <-started:
+		if one.err != nil {
+			logger.Print(one.err)
+			return nil, 1
+		}
+		return one.parts, 0
+	}
 }
 
 func waitForEnd(logger *log.Logger, signals <-chan os.Signal, own *process.Process, failed <-chan error) int {

@@ -30,6 +30,7 @@ const fieldsOf = (value: unknown): string[] => Object.keys(value as object).toSo
 describe('the fields of every answer', () => {
   const sessionFields = [
     'access_url',
+    'channel',
     'conversation_id',
     'created_at',
     'details',
@@ -132,7 +133,7 @@ describe('the fields of every answer', () => {
     expect(fieldsOf(await get('/'))).toEqual(['links', 'name', 'version']);
     expect(await get('/healthz')).toEqual({ status: 'ok' });
     expect(await get('/health')).toMatchObject({ status: 'healthy' });
-    expect(fieldsOf(await get('/readyz'))).toEqual(['checks', 'ready', 'warnings']);
+    expect(fieldsOf(await get('/readyz'))).toEqual(['channel', 'checks', 'ready', 'warnings']);
   });
 });
 

@@ -2,6 +2,7 @@ package execution
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -30,10 +31,7 @@ func (e *execution) attach(at offsets) (*attachment, error) {
 	}
 	a := &attachment{wake: make(chan struct{}, 1), replaced: make(chan struct{})}
 	var err error
-	if a.stdout, err = e.stdout.open(at.stdout); err != nil {
-		return nil, err
-	}
-	if a.stderr, err = e.stderr.open(at.stderr); err != nil {
+	if a.stdout, a.stderr, err = openBoth(e.stdout, e.stderr, at); err != nil {
 		return nil, err
 	}
 	if e.attached != nil {
@@ -107,7 +105,7 @@ const (
 	complete outcome = iota // the end was sent
 	closed                  // the stream or its connection is gone
 	replaced                // another request took over
-	broken                  // bytes that were to be sent are gone
+	broken                  // what was to be sent is gone, or fits no record
 )
 
 // send writes the record stream until its end is sent or nobody reads it.
@@ -115,8 +113,8 @@ func (e *execution) send(ctx context.Context, w http.ResponseWriter, a *attachme
 	out := records.NewWriter(w)
 	flush := http.NewResponseController(w).Flush
 	if e.process != nil {
-		if out.Event(map[string]any{"event": "started", "pid": e.process.PID()}) != nil {
-			return closed
+		if result := sendEvent(out, map[string]any{"event": "started", "pid": e.process.PID()}); result != complete {
+			return result
 		}
 	}
 	for {
@@ -130,10 +128,7 @@ func (e *execution) send(ctx context.Context, w http.ResponseWriter, a *attachme
 			continue
 		}
 		if over {
-			if out.Event(e.result) != nil {
-				return closed
-			}
-			return complete
+			return sendEvent(out, e.result)
 		}
 		if flush() != nil {
 			return closed
@@ -145,6 +140,19 @@ func (e *execution) send(ctx context.Context, w http.ResponseWriter, a *attachme
 		case <-ctx.Done():
 			return closed
 		}
+	}
+}
+
+// sendEvent tells an event that cannot be sent, which breaks the stream, from a stream that is gone.
+func sendEvent(out *records.Writer, event any) outcome {
+	err := out.Event(event)
+	switch {
+	case errors.Is(err, records.ErrEncode):
+		return broken
+	case err != nil:
+		return closed
+	default:
+		return complete
 	}
 }
 

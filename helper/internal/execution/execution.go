@@ -36,7 +36,7 @@ const (
 	// killGrace is the time between TERM and KILL.
 	killGrace = 2 * time.Second
 	// endBound is when an execution counts as ended whatever is left of it: its client hears of a limit within 3 s.
-	endBound = 2800 * time.Millisecond
+	endBound = 2500 * time.Millisecond
 )
 
 // endEvent is the last record of an execution.
@@ -104,7 +104,9 @@ func (e *execution) supervise(timeout time.Duration, pumps []*pump) {
 	}
 	var group sync.WaitGroup
 	for _, p := range pumps {
-		group.Go(p.run)
+		group.Add(1)
+		p.settled = group.Done
+		go p.run()
 	}
 	drained := make(chan struct{})
 	go func() {
@@ -126,7 +128,7 @@ func (e *execution) supervise(timeout time.Duration, pumps []*pump) {
 	if e.input != nil {
 		e.input.close()
 	}
-	e.drain(pumps, drained)
+	e.drain(pumps, drained, reason)
 	e.finish(e.judge(reason, duration))
 }
 
@@ -155,10 +157,15 @@ func (e *execution) kill() {
 }
 
 // drain takes in what the pipes still hold. Only a client that stands still while memory is short makes it wait, until the client goes.
-func (e *execution) drain(pumps []*pump, drained <-chan struct{}) {
+// After a reason of ours nobody is given time for last words.
+func (e *execution) drain(pumps []*pump, drained <-chan struct{}, reason endKind) {
+	deadline := time.Now()
+	if reason == "" {
+		deadline = deadline.Add(eofWait)
+	}
 	for _, p := range pumps {
 		p.tape.setMode(draining)
-		_ = p.pipe.SetReadDeadline(time.Now().Add(eofWait))
+		_ = p.pipe.SetReadDeadline(deadline)
 	}
 	for {
 		select {

@@ -24,32 +24,42 @@ type pump struct {
 	limit  int64 // 0: none
 	notify func()
 	passed func() // called once, when the limit is passed
-	over   bool
-	grown  bool
-	pace   pace
+	// settled is called once, when nothing more will be written to the tape.
+	settled func()
+	over    bool
+	grown   bool
+	pace    pace
 }
 
-// run returns when the pipe has ended, or when its read deadline has passed and what it held then is taken in.
+// run returns when the pipe has ended. A read deadline settles it earlier: the tape then has what the pipe held at that moment, and what
+// processes that were left behind print later is read into nothing: a closed pipe would end them at their next word.
 func (p *pump) run() {
 	defer func() { _ = p.pipe.Close() }()
 	raw, err := p.pipe.SyscallConn()
-	if err != nil {
-		return
+	if err == nil {
+		err = p.move(raw, p.take)
 	}
+	late := errors.Is(err, os.ErrDeadlineExceeded)
+	if late {
+		p.takeRest(raw)
+	}
+	p.settled()
+	if late && p.pipe.SetReadDeadline(time.Time{}) == nil {
+		_ = p.move(raw, func([]byte) {})
+	}
+}
+
+// move hands on what is read until the pipe ends, its deadline passes or it fails.
+func (p *pump) move(raw syscall.RawConn, take func([]byte)) error {
 	for {
-		err := p.step(raw)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			p.takeRest(raw)
-			return
-		}
-		if err != nil {
-			return
+		if err := p.step(raw, take); err != nil {
+			return err
 		}
 	}
 }
 
 // step waits for output and takes one read of it. It holds a buffer only while there is something to read: most pipes are idle.
-func (p *pump) step(raw syscall.RawConn) error {
+func (p *pump) step(raw syscall.RawConn, take func([]byte)) error {
 	var buffer []byte
 	var n int
 	var failure error
@@ -74,7 +84,7 @@ func (p *pump) step(raw syscall.RawConn) error {
 		err = io.EOF
 	}
 	if err == nil {
-		p.take(buffer[:n])
+		take(buffer[:n])
 		p.ease(raw, n)
 	}
 	return err

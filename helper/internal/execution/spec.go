@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-const maxSpecBytes = 256 << 10
+const maxSpecBytes = 1 << 20
 
 // specHeader says how many bytes of the body are the spec; the rest is input.
 const specHeader = "berth-spec-bytes"

@@ -137,15 +137,43 @@ type cursor struct {
 func (t *tape) open(offset int64) (*cursor, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if err := t.check(offset); err != nil {
+		return nil, err
+	}
+	return t.take(offset), nil
+}
+
+// openBoth opens both tapes of an execution or neither: a request that is refused takes no cursor from the one that is being served.
+func openBoth(stdout, stderr *tape, at offsets) (*cursor, *cursor, error) {
+	stdout.mu.Lock()
+	defer stdout.mu.Unlock()
+	stderr.mu.Lock()
+	defer stderr.mu.Unlock()
+	if err := stdout.check(at.stdout); err != nil {
+		return nil, nil, err
+	}
+	if err := stderr.check(at.stderr); err != nil {
+		return nil, nil, err
+	}
+	return stdout.take(at.stdout), stderr.take(at.stderr), nil
+}
+
+// check says whether reading may begin at an offset. Call with mu held.
+func (t *tape) check(offset int64) error {
 	if offset < t.base {
-		return nil, errGone
+		return errGone
 	}
 	if offset > t.end {
-		return nil, errAhead
+		return errAhead
 	}
+	return nil
+}
+
+// take makes the tape's new cursor. Call with mu held.
+func (t *tape) take(offset int64) *cursor {
 	t.reader++
 	t.sent = offset
-	return &cursor{tape: t, number: t.reader, at: offset}, nil
+	return &cursor{tape: t, number: t.reader, at: offset}
 }
 
 // pending says whether there is something to read.

@@ -16,8 +16,6 @@ import (
 )
 
 const (
-	// maxFolders bounds what is kept until the end: the modes and times of folders.
-	maxFolders = 1_000_000
 	// maxNameBytes is the kernel's NAME_MAX.
 	maxNameBytes = 255
 	// maxTail is how much is read behind the archive's end: tar fills its last record with zeros.
@@ -29,16 +27,9 @@ const (
 type unpacking struct {
 	files   *Files
 	root    *os.Root
-	folders []unpackedFolder
+	folders folderMemory
 	entries int64
 	bytes   int64
-}
-
-// unpackedFolder gets its mode and time last: earlier, its own files could not be written, and writing them would change its time.
-type unpackedFolder struct {
-	name  string
-	mode  fs.FileMode
-	mtime time.Time
 }
 
 func (f *Files) unpack(w http.ResponseWriter, r *http.Request, parameters query) error {
@@ -51,7 +42,7 @@ func (f *Files) unpack(w http.ResponseWriter, r *http.Request, parameters query)
 		return err
 	}
 	defer root.Close()
-	archive := unpacking{files: f, root: root}
+	archive := unpacking{files: f, root: root, folders: newFolderMemory()}
 	if err := archive.all(r.Context(), r.Body); err != nil {
 		return err
 	}
@@ -84,7 +75,7 @@ func (u *unpacking) all(ctx context.Context, body io.Reader) error {
 		return err
 	}
 	// The innermost first: an outer folder's mode may close the way to an inner one.
-	for _, folder := range slices.Backward(u.folders) {
+	for _, folder := range slices.Backward(u.folders.kept) {
 		if err := u.dress(folder.name, folder.mode, folder.mtime); err != nil {
 			return describeArchiveError(err)
 		}
@@ -164,10 +155,10 @@ func (u *unpacking) folder(name string, header *tar.Header) error {
 	if err != nil {
 		return err
 	}
-	if len(u.folders) == maxFolders {
-		return refuse(http.StatusRequestEntityTooLarge, "too_large", "the archive has more than %d folders", maxFolders)
+	if !u.folders.keep(unpackedFolder{name, modeOf(header), header.ModTime}) {
+		// At once, so with the owner's way in left open; its time is that of the last file in it.
+		return u.root.Chmod(name, modeOf(header)|0o700)
 	}
-	u.folders = append(u.folders, unpackedFolder{name, modeOf(header), header.ModTime})
 	return nil
 }
 

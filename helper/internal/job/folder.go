@@ -7,16 +7,19 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"berth.dev/helper/internal/regular"
 )
 
 // folder is where a job lies: spec.json before it starts, stdout and stderr while it runs, result.json when it has ended. So after any
 // crash the disk says whether something has run under an id.
 type folder string
 
-// identity is what spec.json keeps: enough to tell of a job whose end nobody saw. Neither its environment nor its input are for the disk.
+// identity is what spec.json keeps: enough to tell of a job whose end nobody saw. What was asked for is not for the disk.
 type identity struct {
 	ID        string    `json:"id"`
-	Argv      []string  `json:"argv"`
 	StartedAt time.Time `json:"started_at"`
 }
 
@@ -54,7 +57,7 @@ func (f folder) remove() error {
 }
 
 func (f folder) read(name string, into any) error {
-	text, err := os.ReadFile(filepath.Join(string(f), name))
+	text, err := regular.Read(filepath.Join(string(f), name))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
@@ -83,8 +86,12 @@ func (f folder) write(name string, value any) error {
 	return nil
 }
 
+// writeSynced makes the file anew: what lies there may be a pipe, which would hold the helper.
 func writeSynced(path string, text []byte) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -93,7 +100,7 @@ func writeSynced(path string, text []byte) error {
 }
 
 func syncFolder(path string) error {
-	file, err := os.Open(path)
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return err
 	}

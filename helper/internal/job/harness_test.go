@@ -41,10 +41,7 @@ func newService(t testing.TB, options Options) *service {
 		options.Dir = t.TempDir()
 	}
 	options.Table = table
-	registry, err := New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	registry := New(options)
 	mux := http.NewServeMux()
 	registry.Routes(mux)
 	protocols := new(http.Protocols)

@@ -18,6 +18,8 @@ const (
 	endGrace = 2 * time.Second
 	// eofWait is how long a pipe may stay open after the process has ended, for a child that still writes its last words.
 	eofWait = 200 * time.Millisecond
+	// endBound is how long a result waits for the end of what is being ended: with eofWait, it is there within 3 s.
+	endBound = endGrace + 750*time.Millisecond
 )
 
 var noDeadline time.Time
@@ -36,11 +38,11 @@ type job struct {
 	changed        bell             // rings when there is more output, and at the end
 	ended          chan struct{}
 
-	stopped chan struct{} // closed when nothing is left of what we had to end
+	stopped chan struct{} // closed when nothing is left of what we had to end, or endBound later
 
 	mu      sync.Mutex
 	status  Status
-	over    bool   // it has ended by itself, or what we ended is gone: no cause comes any more
+	over    bool   // it has ended by itself, or its end was waited for: no cause comes any more
 	cause   End    // what we end it for; "" for nothing
 	refusal string // why output was left out; "" for none was
 }
@@ -121,7 +123,7 @@ func (j *job) supervise(wanted spec, pumps []*pump, input *os.File) {
 	j.finish(how)
 }
 
-// awaitEnd answers how the process ended, with nothing left of what we had to end.
+// awaitEnd answers how the process ended, with nothing left of what we had to end, or endBound after we began to.
 func (j *job) awaitEnd() process.Status {
 	select {
 	case <-j.process.Done():
@@ -151,9 +153,19 @@ func (j *job) stop(ctx context.Context, cause End) {
 		return
 	}
 	j.cause = cause
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		j.process.End(ctx, endGrace)
+	}()
 	go func() {
 		defer close(j.stopped)
-		j.process.End(ctx, endGrace)
+		bound := time.NewTimer(endBound)
+		defer bound.Stop()
+		select {
+		case <-over:
+		case <-bound.C:
+		}
 	}()
 }
 

@@ -16,6 +16,12 @@ import (
 	"berth.dev/helper/internal/problem"
 )
 
+// maxFollows bounds the streams that wait for more output: the connection has a bounded number, and requests that are answered at once
+// need some of them.
+const maxFollows = 30
+
+var errTooManyFollow = fmt.Errorf("at most %d streams follow the output of jobs", maxFollows)
+
 // extent is the part of a job's output that is asked for.
 type extent struct {
 	offset int64
@@ -47,7 +53,7 @@ func parseExtent(query url.Values) (extent, error) {
 }
 
 // serveOutput answers bytes of one stream: those that are there, or with `follow` all that come.
-func serveOutput(w http.ResponseWriter, request *http.Request, one *job, from *spool) {
+func (r *Registry) serveOutput(w http.ResponseWriter, request *http.Request, one *job, from *spool) {
 	asked, err := parseExtent(request.URL.Query())
 	size := from.bytes()
 	if err == nil && asked.offset > size {
@@ -56,6 +62,13 @@ func serveOutput(w http.ResponseWriter, request *http.Request, one *job, from *s
 	if err != nil {
 		problem.Write(w, http.StatusBadRequest, "bad_request", err.Error())
 		return
+	}
+	if asked.follow {
+		defer r.follows.Add(-1)
+		if r.follows.Add(1) > maxFollows {
+			refuse(w, errTooManyFollow)
+			return
+		}
 	}
 	file, err := openOutput(from)
 	if err != nil {

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"berth.dev/helper/internal/ids"
@@ -37,6 +40,8 @@ type Options struct {
 	Table *process.Table
 	// TotalOutputBytes is what the output of all jobs takes together; 0: 4 GiB.
 	TotalOutputBytes int64
+	// Log is told what of an earlier run cannot be taken over; nil: nobody is.
+	Log *log.Logger
 }
 
 // Registry holds the jobs of one pod.
@@ -47,6 +52,9 @@ type Registry struct {
 	table  *process.Table
 	folder string
 	quota  *Quota
+	log    *log.Logger
+
+	follows atomic.Int64 // streams of output that wait for more
 
 	starting sync.Mutex
 
@@ -55,28 +63,47 @@ type Registry struct {
 	removed []string
 }
 
-// New takes over what earlier runs of the helper in this pod have left. A job whose end nobody saw has ended with the container.
-func New(options Options) (*Registry, error) {
+// New takes over what earlier runs of the helper in this pod have left. A job whose end nobody saw has ended with the container. The
+// folder is in reach of the session's own programs: what cannot be taken over or removed is logged and left.
+func New(options Options) *Registry {
 	limit := options.TotalOutputBytes
 	if limit == 0 {
 		limit = totalOutput
 	}
-	r := &Registry{
-		table: options.Table, folder: filepath.Join(options.Dir, "jobs"), quota: &Quota{limit: limit}, jobs: map[string]*job{},
+	logger := options.Log
+	if logger == nil {
+		logger = log.New(io.Discard, "", 0)
 	}
-	if err := os.MkdirAll(r.folder, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of the jobs: %w", err)
+	r := &Registry{
+		table: options.Table, folder: filepath.Join(options.Dir, "jobs"), quota: &Quota{limit: limit}, log: logger, jobs: map[string]*job{},
+	}
+	if err := r.prepare(); err != nil {
+		r.log.Printf("jobs: %v", err)
+		return r
 	}
 	entries, err := os.ReadDir(r.folder)
 	if err != nil {
-		return nil, fmt.Errorf("read the folder of the jobs: %w", err)
+		r.log.Printf("read the folder of the jobs: %v", err)
 	}
 	for _, entry := range entries {
 		if err := r.restore(entry.Name()); err != nil {
-			return nil, err
+			r.log.Printf("leave %q among the jobs: %v", entry.Name(), err)
 		}
 	}
-	return r, nil
+	return r
+}
+
+// prepare makes the folder of all jobs; anything else in its place makes way.
+func (r *Registry) prepare() error {
+	if info, err := os.Lstat(r.folder); err == nil && !info.IsDir() {
+		if err := os.Remove(r.folder); err != nil {
+			return fmt.Errorf("make room for the folder of the jobs: %w", err)
+		}
+	}
+	if err := os.MkdirAll(r.folder, 0o700); err != nil {
+		return fmt.Errorf("make the folder of the jobs: %w", err)
+	}
+	return nil
 }
 
 // restore takes over one folder, or removes it where nothing has run in it.
@@ -147,7 +174,7 @@ func (r *Registry) admit(id string) error {
 func (r *Registry) start(id string, wanted spec) (*job, error) {
 	at := folder(filepath.Join(r.folder, id))
 	one := r.newJob(id, at, time.Now())
-	err := at.make(identity{ID: id, Argv: wanted.argv, StartedAt: one.status.StartedAt})
+	err := at.make(identity{ID: id, StartedAt: one.status.StartedAt})
 	if err == nil {
 		one.stdout, err = makeSpool(at.stdout(), wanted.outputLimit, r.quota)
 	}

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,10 +30,10 @@ func (r *Registry) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("PUT /jobs/{id}", r.put)
 	mux.HandleFunc("GET /jobs/{id}", r.with(serveStatus))
 	mux.HandleFunc("GET /jobs/{id}/stdout", r.with(func(w http.ResponseWriter, request *http.Request, one *job) {
-		serveOutput(w, request, one, one.stdout)
+		r.serveOutput(w, request, one, one.stdout)
 	}))
 	mux.HandleFunc("GET /jobs/{id}/stderr", r.with(func(w http.ResponseWriter, request *http.Request, one *job) {
-		serveOutput(w, request, one, one.stderr)
+		r.serveOutput(w, request, one, one.stderr)
 	}))
 	mux.HandleFunc("POST /jobs/{id}/signal", r.with(serveSignal))
 	mux.HandleFunc("POST /jobs/{id}/cancel", r.with(serveCancel))
@@ -122,10 +123,11 @@ func serveSignal(w http.ResponseWriter, request *http.Request, one *job) {
 	answer(w, one.signal(number))
 }
 
-// serveCancel answers when nothing is left of the job; of one that has ended, nothing is.
+// serveCancel answers when nothing is left of the job; of one that has ended, nothing is. A client that goes away does not take the
+// grace with it.
 func serveCancel(w http.ResponseWriter, request *http.Request, one *job) {
 	if !one.hasEnded() {
-		one.stop(request.Context(), Cancelled)
+		one.stop(context.WithoutCancel(request.Context()), Cancelled)
 		select {
 		case <-one.ended:
 		case <-request.Context().Done():
@@ -174,7 +176,7 @@ func classify(err error) (status int, code string) {
 		return http.StatusConflict, "conflict"
 	case errors.Is(err, errUsed):
 		return http.StatusGone, "gone"
-	case errors.Is(err, errTooManyRunning), errors.Is(err, errTooManyKept):
+	case errors.Is(err, errTooManyRunning), errors.Is(err, errTooManyKept), errors.Is(err, errTooManyFollow):
 		return http.StatusTooManyRequests, "too_many"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return http.StatusInsufficientStorage, "no_space"

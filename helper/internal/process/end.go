@@ -52,23 +52,21 @@ func (t *Table) Closed() bool {
 }
 
 func end(ctx context.Context, m *matcher, grace time.Duration, reaped func() bool, killing func()) {
-	limit := time.NewTimer(grace + killBound)
-	defer limit.Stop()
+	limit := time.Now().Add(grace + killBound)
 	if terminate(ctx, m, grace, reaped) {
 		return
 	}
 	killing()
 	for {
-		members := stopAll(m)
+		members := stopAll(m, limit)
 		if len(members) == 0 && reaped() {
 			return
 		}
 		signalAll(members, syscall.SIGKILL)
-		select {
-		case <-time.After(pollEvery / 4):
-		case <-limit.C:
+		if !time.Now().Before(limit) {
 			return
 		}
+		time.Sleep(pollEvery / 4)
 	}
 }
 
@@ -112,7 +110,8 @@ func (t toldSet) add(members []member) (fresh []member) {
 }
 
 // stopAll stops a tree until nothing new turns up: a tree that forks without end would outrun KILL one by one.
-func stopAll(m *matcher) []member {
+// At the limit it makes do with what it has found.
+func stopAll(m *matcher, limit time.Time) []member {
 	stopped := toldSet{}
 	var members []member
 	for range stopRounds {
@@ -122,21 +121,25 @@ func stopAll(m *matcher) []member {
 			break
 		}
 		signalAll(fresh, syscall.SIGSTOP)
+		if !time.Now().Before(limit) {
+			break
+		}
 	}
 	return members
 }
 
 // signalAll signals whole groups, which the kernel does in one step that no fork escapes. A group lies within a session, and a session that
-// was begun below one of ours holds nobody else.
+// was begun below one of ours holds nobody else. A group's id is trusted only right after a member was seen in it again: what was found may
+// have ended since, and its number may be somebody else's.
 func signalAll(members []member, sig syscall.Signal) {
 	own := syscall.Getpgrp()
 	groups := map[int]struct{}{}
 	for _, one := range members {
 		if one.pgrp <= 1 || one.pgrp == own {
-			_ = syscall.Kill(one.pid, sig)
+			_ = one.signal(sig)
 			continue
 		}
-		if _, done := groups[one.pgrp]; !done {
+		if _, done := groups[one.pgrp]; !done && one.isStill() {
 			groups[one.pgrp] = struct{}{}
 			// It may have ended since; that is what is wanted.
 			_ = syscall.Kill(-one.pgrp, sig)

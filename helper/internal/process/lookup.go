@@ -15,11 +15,11 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 // lookUp finds the program as execvp(3) does: a name with a slash is a path, any other is searched in PATH, both seen from Dir.
 func lookUp(spec Spec) (string, error) {
 	if len(spec.Argv) == 0 || spec.Argv[0] == "" {
-		return "", &StartError{ExitCode: 127, Message: "no program named"}
+		return "", notStarted(127, "no program named")
 	}
 	if spec.Dir != "" {
 		if info, err := os.Stat(spec.Dir); err != nil || !info.IsDir() {
-			return "", &StartError{ExitCode: 126, Message: fmt.Sprintf("the working directory %s does not exist or is none", spec.Dir)}
+			return "", notStarted(126, "the working directory %s does not exist or is none", spec.Dir)
 		}
 	}
 	name := spec.Argv[0]
@@ -44,7 +44,7 @@ func lookUp(spec Spec) (string, error) {
 	if refused != nil {
 		return "", refused
 	}
-	return "", &StartError{ExitCode: 127, Message: fmt.Sprintf("%s: command not found", name)}
+	return "", notStarted(127, "%s: command not found", name)
 }
 
 func seenFrom(dir, path string) string {
@@ -59,13 +59,13 @@ func checkProgram(name, path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return &StartError{ExitCode: 127, Message: fmt.Sprintf("%s: no such file", name)}
+		return notStarted(127, "%s: no such file", name)
 	case err != nil:
-		return &StartError{ExitCode: 126, Message: fmt.Sprintf("%s: %v", name, err)}
+		return notStarted(126, "%s: %v", name, err)
 	case info.IsDir():
-		return &StartError{ExitCode: 126, Message: fmt.Sprintf("%s: is a directory", name)}
+		return notStarted(126, "%s: is a directory", name)
 	case info.Mode()&0o111 == 0:
-		return &StartError{ExitCode: 126, Message: fmt.Sprintf("%s: permission denied", name)}
+		return notStarted(126, "%s: permission denied", name)
 	}
 	return nil
 }
@@ -83,7 +83,7 @@ func startError(name, path string, err error) error {
 	case errors.Is(err, syscall.EAGAIN):
 		message = fmt.Sprintf("%s: too many processes", name)
 	}
-	return &StartError{ExitCode: 126, Message: message}
+	return notStarted(126, "%s", message)
 }
 
 func pathOf(env []string) string {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"berth.dev/helper/internal/regular"
 )
 
 // oomCounter reads how many processes of this container died for their memory.
@@ -26,7 +28,7 @@ func (c *oomCounter) read() (count uint64, ok bool) {
 		}
 	}
 	if c.file != "" {
-		if content, err := os.ReadFile(c.file); err == nil {
+		if content, err := regular.Read(c.file); err == nil {
 			if n, err := strconv.ParseUint(string(bytes.TrimSpace(content)), 10, 64); err == nil {
 				count, ok = count+n, true
 			}

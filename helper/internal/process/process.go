@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unicode/utf8"
 )
 
 // Spec is what to start.
@@ -27,10 +28,26 @@ type Status struct {
 	OOMKilled bool           // the kernel (or the embedded cluster) killed it for its memory
 }
 
+// maxMessageBytes bounds what is said of a start: names in it are as long as the caller made them, and it must fit one record.
+const maxMessageBytes = 1000
+
 // StartError says that a program cannot be run, with the exit code that a shell gives.
 type StartError struct {
 	ExitCode int // 127: does not exist; 126: cannot be run
 	Message  string
+}
+
+// notStarted makes a StartError whose message is cut, at a rune, where it is too long.
+func notStarted(exitCode int, format string, values ...any) *StartError {
+	message := fmt.Sprintf(format, values...)
+	if len(message) > maxMessageBytes {
+		end := maxMessageBytes
+		for end > maxMessageBytes-utf8.UTFMax && !utf8.RuneStart(message[end]) {
+			end--
+		}
+		message = message[:end]
+	}
+	return &StartError{ExitCode: exitCode, Message: message}
 }
 
 func (e *StartError) Error() string { return e.Message }
@@ -71,7 +88,7 @@ func (p *Process) Signal(sig syscall.Signal) error {
 	sent := false
 	for _, member := range p.matcher().scan() {
 		if member.pgrp == p.pid {
-			sent = syscall.Kill(member.pid, sig) == nil || sent
+			sent = member.signal(sig) == nil || sent
 		}
 	}
 	if !sent {

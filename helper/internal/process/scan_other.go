@@ -46,4 +46,9 @@ func (m *matcher) scan() []member {
 	return members
 }
 
+// isStill says whether the group is there. Its number is all that is known of it.
+func (m member) isStill() bool { return syscall.Kill(-m.pgrp, 0) == nil }
+
+func (m member) signal(sig syscall.Signal) error { return syscall.Kill(m.pid, sig) }
+
 func becomeSubreaper() {}

@@ -62,7 +62,7 @@ func (t *Table) OOMKills() (count uint64, counted bool) { return t.oom.read() }
 
 // Start runs a program. *StartError where it cannot be run, ErrClosed after EndAll.
 func (t *Table) Start(spec Spec) (*Process, error) {
-	path, err := lookUp(spec)
+	path, err := lookUpWithin(spec, lookUpBound)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func standardFiles(spec Spec) (files []uintptr, closeFiles func(), err error) {
 		if file == nil {
 			if null == nil {
 				if null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
-					return nil, nil, &StartError{ExitCode: 126, Message: err.Error()}
+					return nil, nil, notStarted(126, "%v", err)
 				}
 			}
 			file = null

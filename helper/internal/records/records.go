@@ -30,6 +30,9 @@ const (
 // ErrMalformed is the error of a stream that is none of ours.
 var ErrMalformed = errors.New("malformed record stream")
 
+// ErrEncode is the error of an event that no record can hold: the stream is well, and can only be broken off.
+var ErrEncode = errors.New("encode event")
+
 // Writer writes records. Not for concurrent use.
 type Writer struct {
 	to     io.Writer
@@ -54,14 +57,14 @@ func (w *Writer) Write(kind byte, payload []byte) error {
 	}
 }
 
-// Event sends a value as JSON, at most MaxPayload bytes of it.
+// Event sends a value as JSON, at most MaxPayload bytes of it; ErrEncode where it is none or longer.
 func (w *Writer) Event(value any) error {
 	payload, err := json.Marshal(value)
 	if err != nil {
-		return fmt.Errorf("encode event: %w", err)
+		return fmt.Errorf("%w: %w", ErrEncode, err)
 	}
 	if len(payload) > MaxPayload {
-		return fmt.Errorf("encode event: %d bytes are more than a record holds", len(payload))
+		return fmt.Errorf("%w: %d bytes are more than a record holds", ErrEncode, len(payload))
 	}
 	return w.Write(Event, payload)
 }

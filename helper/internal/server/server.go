@@ -27,7 +27,9 @@ const (
 	streamWindow      = 256 << 10
 	connectionWindow  = 64 << 20 // never below the streams' together: one unread stream must not stall the others
 	maxReadFrameBytes = 256 << 10
-	pingAfter         = 15 * time.Second
+	pingAfter         = 10 * time.Second
+	// pingAnswer bounds an unfinished block of headers too: no ping is answered within one, so its connection is closed after 20 s.
+	pingAnswer = 10 * time.Second
 )
 
 // Options are what a server tells about itself.
@@ -70,10 +72,11 @@ func New(options Options) *Server {
 		ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: maxHeaderBytes,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerStream: streamWindow, MaxReceiveBufferPerConnection: connectionWindow,
-			MaxReadFrameSize: maxReadFrameBytes, SendPingTimeout: pingAfter,
+			MaxReadFrameSize: maxReadFrameBytes, SendPingTimeout: pingAfter, PingTimeout: pingAnswer,
 		},
 	}
 	s.mux.HandleFunc("GET /health", s.health)
+	s.mux.HandleFunc("/", s.unknown)
 	return s
 }
 

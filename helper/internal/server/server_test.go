@@ -151,6 +151,29 @@ func waitForConnections(t *testing.T, r *running, count int) {
 	}
 }
 
+func TestWhatNoRouteTakesIsAnsweredAsAProblem(t *testing.T) {
+	r := start(t, func(mux *http.ServeMux) {
+		mux.HandleFunc("DELETE /any/{id}", func(http.ResponseWriter, *http.Request) {})
+	})
+	c := r.bySocket(t)
+	for _, one := range []struct {
+		path, code, allow string
+		status            int
+	}{{"/none", "not_found", "", 404}, {"/any/x", "bad_request", "DELETE", 405}} {
+		response, err := c.Get("http://helper" + one.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var body struct{ Code string }
+		err = json.NewDecoder(response.Body).Decode(&body)
+		_ = response.Body.Close()
+		if err != nil || response.StatusCode != one.status || body.Code != one.code || response.Header.Get("allow") != one.allow ||
+			response.Header.Get("content-type") != "application/problem+json" {
+			t.Errorf("%s: %v, %q, %v, %v", one.path, response.Status, body.Code, response.Header, err)
+		}
+	}
+}
+
 func TestAPanicEndsItsStreamOnly(t *testing.T) {
 	r := start(t, func(mux *http.ServeMux) {
 		mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })

@@ -12,8 +12,12 @@ import (
 
 // quietAfterEnd is how long the client may be silent after the pod's side has ended before the stream ends as a whole. net/http can
 // end its side of a stream only together with the client's, so a client that waits for the end waits this long, and one that still
-// sends is heard.
+// sends is heard. While the pod's side takes nothing, it is not the client that is silent.
 const quietAfterEnd = 100 * time.Millisecond
+
+// uploadPatience is how many times as long a client may be silent that has sent something since: in an upload, the next bytes may have to
+// wait for the client to hear that there is room for them.
+const uploadPatience = 20
 
 // join copies in both directions until both have ended. A reset on one side becomes one on the other; its error makes the caller
 // reset the stream.
@@ -27,12 +31,12 @@ func (f *Forwarder) join(w http.ResponseWriter, r *http.Request, connection *net
 		f.copyInwards(connection, r.Body, &inwards)
 	}()
 	err := f.copyOutwards(w, connection)
-	if err == nil {
-		inwards.waitForQuiet(f.quiet)
+	if err == nil && inwards.waitForQuiet(f.quiet) {
+		connection.Close()
 	} else {
+		// An orderly end would say that the client has sent all it had to.
 		reset(connection)
 	}
-	connection.Close()
 	// Ends the reading of the body, which nobody may do once the handler has returned.
 	r.Body.Close()
 	<-inwards.ended
@@ -47,6 +51,10 @@ type inwards struct {
 	ended chan struct{}
 	// bytes grows while the client sends.
 	bytes atomic.Int64
+	// writing says that the pod's side is the one that is waited for.
+	writing atomic.Bool
+	// whole says that the body's end was passed on; read it after `ended`.
+	whole bool
 }
 
 // copyInwards sends the body to the pod and passes on its end.
@@ -56,14 +64,16 @@ func (f *Forwarder) copyInwards(connection *net.TCPConn, body io.Reader, progres
 	for {
 		read, err := body.Read(*lent)
 		if read > 0 {
+			progress.writing.Store(true)
 			if _, err := connection.Write((*lent)[:read]); err != nil {
 				// The pod's side does not read any more; whether it still sends is for the other direction to see.
 				return
 			}
 			progress.bytes.Add(int64(read))
+			progress.writing.Store(false)
 		}
 		if errors.Is(err, io.EOF) {
-			_ = connection.CloseWrite()
+			progress.whole = connection.CloseWrite() == nil
 			return
 		}
 		if err != nil {
@@ -100,20 +110,25 @@ func (f *Forwarder) copyOutwards(w http.ResponseWriter, connection *net.TCPConn)
 	}
 }
 
-// waitForQuiet returns when the client has ended its side or has been silent for a while.
-func (i *inwards) waitForQuiet(quiet time.Duration) {
+// waitForQuiet returns when the client has ended its side or has been silent for a while; true where it has ended it in order.
+func (i *inwards) waitForQuiet(quiet time.Duration) (whole bool) {
 	ticker := time.NewTicker(quiet)
 	defer ticker.Stop()
+	left := 1
 	for before := i.bytes.Load(); ; {
 		select {
 		case <-i.ended:
-			return
+			return i.whole
 		case <-ticker.C:
-			now := i.bytes.Load()
-			if now == before {
-				return
+			// In this order: a write that ends in between has grown the count.
+			writing, now := i.writing.Load(), i.bytes.Load()
+			if writing || now != before {
+				before, left = now, uploadPatience
+				continue
 			}
-			before = now
+			if left--; left == 0 {
+				return false
+			}
 		}
 	}
 }

@@ -19,8 +19,9 @@ import (
 const (
 	// helperPort is the helper's own: a stream to it would be a second way in, without the handshake's limits.
 	helperPort = 7171
-	// maxStreams bounds what is joined at once, and with it descriptors and memory.
-	maxStreams = 256
+	// maxStreams bounds what is joined at once, and with it descriptors and memory. It is far below the connection's own bound: requests
+	// that are answered at once need streams too.
+	maxStreams = 96
 	// dialTimeout is of all addresses together.
 	dialTimeout = 5 * time.Second
 	// bufferBytes is what one direction of one stream holds at most.

@@ -159,6 +159,55 @@ func TestAClientThatWaitsForTheEndGetsItWithoutEndingItsOwnSide(t *testing.T) {
 	}
 }
 
+func TestAnUploadThatThePodTakesSlowlyIsNotCutAfterThePodHasEndedItsSide(t *testing.T) {
+	h := start(t, "127.0.0.1")
+	h.forwarder.quiet = 20 * time.Millisecond
+	takes := make(chan struct{})
+	heard := make(chan int64, 1)
+	response, writer := h.open(h.program(func(c *net.TCPConn) {
+		_ = c.SetReadBuffer(64 << 10)
+		_ = c.CloseWrite()
+		<-takes
+		count, err := io.Copy(io.Discard, c)
+		if err != nil {
+			t.Error(err)
+		}
+		heard <- count
+	}))
+	const size = 32 << 20
+	go func() {
+		_, _ = writer.Write(make([]byte, size))
+		writer.Close()
+	}()
+	// Much longer than a client may be silent.
+	time.AfterFunc(20*h.forwarder.quiet, func() { close(takes) })
+	if rest, err := io.ReadAll(response.Body); err != nil || len(rest) != 0 {
+		t.Errorf("%q, %v", rest, err)
+	}
+	if count := <-heard; count != size {
+		t.Errorf("it heard %d bytes", count)
+	}
+}
+
+func TestAProgramIsNotToldThatAnUploadIsWholeWhereItMayNotBe(t *testing.T) {
+	h := start(t, "127.0.0.1")
+	h.forwarder.quiet = 10 * time.Millisecond
+	ended := make(chan error, 1)
+	response, writer := h.open(h.program(func(c *net.TCPConn) {
+		_ = c.CloseWrite()
+		_, err := io.Copy(io.Discard, c)
+		ended <- err
+	}))
+	_, err := io.WriteString(writer, "half of it")
+	must(t, err)
+	if rest, err := io.ReadAll(response.Body); err != nil || len(rest) != 0 {
+		t.Errorf("%q, %v", rest, err)
+	}
+	if err := <-ended; !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("it saw %v", err)
+	}
+}
+
 func TestAProgramsResetResetsTheStream(t *testing.T) {
 	h := start(t, "127.0.0.1")
 	reset := make(chan struct{})

@@ -41,29 +41,37 @@ type audience struct {
 // join adds an attachment. One that wants to write replaces what its own client had attached before: a client whose connection was lost
 // must not find itself locked out by the ghost of it. The replaced are no longer members; the caller cuts them.
 func (a *audience) join(one *attachment, wanted Mode) (replaced []*attachment) {
-	if wanted == Write {
-		for _, other := range slices.Clone(a.members) {
-			if other.client == one.client {
-				replaced = append(replaced, other)
-				a.leave(other)
-			}
-		}
-		if a.writer == nil {
-			a.writer = one
-		}
+	replaced = a.ghosts(one.client, wanted)
+	for _, ghost := range replaced {
+		a.leave(ghost)
+	}
+	if wanted == Write && a.writer == nil {
+		a.writer = one
 	}
 	a.members = append(a.members, one)
 	return replaced
 }
 
-// leave removes an attachment; twice is once.
-func (a *audience) leave(one *attachment) {
-	if at := slices.Index(a.members, one); at >= 0 {
+// ghosts are those that a client's new attachment replaces.
+func (a *audience) ghosts(client string, wanted Mode) (ghosts []*attachment) {
+	for _, one := range a.members {
+		if wanted == Write && one.client == client {
+			ghosts = append(ghosts, one)
+		}
+	}
+	return ghosts
+}
+
+// leave removes an attachment; false where it is none any more.
+func (a *audience) leave(one *attachment) bool {
+	at := slices.Index(a.members, one)
+	if at >= 0 {
 		a.members = slices.Delete(a.members, at, at+1)
 	}
 	if a.writer == one {
 		a.writer = nil
 	}
+	return at >= 0
 }
 
 // takeOver makes a client's latest attachment the writer; false where it has none.

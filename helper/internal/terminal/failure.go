@@ -35,7 +35,7 @@ func classify(err error) (status int, code string) {
 		return http.StatusConflict, "conflict"
 	case errors.Is(err, ErrUsed):
 		return http.StatusGone, "gone"
-	case errors.Is(err, ErrTooMany):
+	case errors.Is(err, ErrTooMany), errors.Is(err, ErrTooManyAttached):
 		return http.StatusTooManyRequests, "too_many"
 	case errors.Is(err, syscall.ENOSPC):
 		return http.StatusInsufficientStorage, "no_space"

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"berth.dev/helper/internal/process"
@@ -17,6 +18,10 @@ import (
 const (
 	maxLive  = 20
 	maxEnded = 20
+	// maxAttached and maxAttachedToAll bound the streams: the connection has a bounded number, and requests that are answered at once need
+	// some of them.
+	maxAttached      = 20
+	maxAttachedToAll = 60
 	// totalRingBytes is what all rings take together; what is not guaranteed to one goes to those that come first.
 	totalRingBytes = 256 << 20
 	// maxRemembered bounds the ids that never run again; the oldest are forgotten.
@@ -51,6 +56,7 @@ type Registry struct {
 	options Options
 	folder  string
 	budget  *Budget
+	streams atomic.Int64
 
 	starting sync.Mutex
 
@@ -130,7 +136,7 @@ func (r *Registry) start(id string, wanted spec) (*Terminal, error) {
 	}
 	return &Terminal{
 		id: id, process: started, master: master, terminal: terminal, ring: ring, cols: wanted.Cols, rows: wanted.Rows,
-		detachedAfter: r.options.DetachedAfter, activity: r.options.Activity,
+		detachedAfter: r.options.DetachedAfter, activity: r.options.Activity, streams: &r.streams,
 		typing: make(chan struct{}, 1), room: make(chan struct{}, 1), finished: make(chan struct{}),
 	}, nil
 }

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,8 +27,13 @@ func (r *Registry) Routes(mux *http.ServeMux) {
 		problem.JSON(w, http.StatusOK, t.status())
 	}))
 	mux.HandleFunc("DELETE /terminals/{id}", r.with(func(w http.ResponseWriter, request *http.Request, t *Terminal) {
-		t.end(request.Context(), Ended)
-		w.WriteHeader(http.StatusNoContent)
+		// A client that goes away does not take the grace with it.
+		go t.end(context.WithoutCancel(request.Context()), Ended)
+		select {
+		case <-t.finished:
+			w.WriteHeader(http.StatusNoContent)
+		case <-request.Context().Done():
+		}
 	}))
 	mux.HandleFunc("POST /terminals/{id}/attach", r.with(serveAttach))
 	mux.HandleFunc("POST /terminals/{id}/takeover", r.with(serveTakeover))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -40,6 +41,8 @@ var (
 	ErrNotAttached = errors.New("the client is not attached")
 	// ErrBeyondEnd says that bytes were asked for that do not exist yet.
 	ErrBeyondEnd = errors.New("since is beyond the end of the output")
+	// ErrTooManyAttached says that the terminal, or all of them together, have as many streams as they may.
+	ErrTooManyAttached = fmt.Errorf("at most %d streams are attached to one terminal and %d to all", maxAttached, maxAttachedToAll)
 )
 
 // Terminal is one pseudo-terminal, the program in it and who is attached.
@@ -59,6 +62,7 @@ type Terminal struct {
 	ring          *Ring
 	detachedAfter time.Duration
 	activity      func()
+	streams       *atomic.Int64 // members of the audiences of all terminals
 	typing        chan struct{} // capacity 1
 	room          chan struct{} // capacity 1: wakes the pump where the writer has made progress
 	finished      chan struct{} // closed when it has ended
@@ -80,7 +84,7 @@ func (t *Terminal) begin() {
 	go t.pump()
 }
 
-// attach adds a stream from an offset on (nil: the oldest byte kept). ErrBeyondEnd where the offset does not exist yet.
+// attach adds a stream from an offset on (nil: the oldest byte kept). ErrBeyondEnd where the offset does not exist yet, ErrTooManyAttached.
 func (t *Terminal) attach(client string, wanted Mode, since *int64, cut func()) (*attachment, error) {
 	t.mu.Lock()
 	oldest, end := t.ring.Bounds()
@@ -92,8 +96,13 @@ func (t *Terminal) attach(client string, wanted Mode, since *int64, cut func()) 
 		t.mu.Unlock()
 		return nil, fmt.Errorf("%w: %d", ErrBeyondEnd, end)
 	}
+	if !t.admits(client, wanted) {
+		t.mu.Unlock()
+		return nil, ErrTooManyAttached
+	}
 	one := newAttachment(client, from, cut)
 	replaced := t.audience.join(one, wanted)
+	t.streams.Add(-int64(len(replaced)))
 	t.detachedSince = time.Time{}
 	t.detachTimer.Stop()
 	t.mu.Unlock()
@@ -104,10 +113,25 @@ func (t *Terminal) attach(client string, wanted Mode, since *int64, cut func()) 
 	return one, nil
 }
 
+// admits takes a place for one more stream where there is one, besides those of the ghosts that it replaces. `mu` is held.
+func (t *Terminal) admits(client string, wanted Mode) bool {
+	ghosts := len(t.audience.ghosts(client, wanted))
+	if len(t.audience.members)-ghosts >= maxAttached {
+		return false
+	}
+	if t.streams.Add(1)-int64(ghosts) > maxAttachedToAll {
+		t.streams.Add(-1)
+		return false
+	}
+	return true
+}
+
 // leave removes a stream. Nobody becomes the writer by it.
 func (t *Terminal) leave(one *attachment) {
 	t.mu.Lock()
-	t.audience.leave(one)
+	if t.audience.leave(one) {
+		t.streams.Add(-1)
+	}
 	if len(t.audience.members) == 0 && t.endedAt.IsZero() {
 		t.detach()
 	}

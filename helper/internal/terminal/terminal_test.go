@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -541,4 +542,62 @@ func descriptors(t testing.TB) int {
 		t.Fatal(err)
 	}
 	return len(entries)
+}
+
+func TestAttachmentsAreBoundedPerTerminalAndOverAll(t *testing.T) {
+	s := newService(t, Options{})
+	refused := func(id, query string) {
+		t.Helper()
+		if code, answer := s.call("POST", "/terminals/"+id+"/attach?"+query, nil); code != 429 || answer["code"] != "too_many" {
+			t.Errorf("%d %v", code, answer)
+		}
+	}
+	for i := range maxAttachedToAll / maxAttached {
+		id := fmt.Sprintf("t%d", i)
+		s.start(id, "exec sleep 30")
+		for n := range maxAttached {
+			s.attach(id, fmt.Sprintf("client=c%d&mode=write", n))
+		}
+		refused(id, "client=more&mode=read")
+	}
+	s.start("last", "exec sleep 30")
+	refused("last", "client=more&mode=read")
+	// Who comes back takes the place of his own ghost.
+	s.attach("t0", "client=c3&mode=write")
+	if code, _ := s.call("DELETE", "/terminals/t1", nil); code != 204 {
+		t.Error(code)
+	}
+	eventually(t, "the places are free", func() bool { return s.registry.streams.Load() == maxAttachedToAll-maxAttached })
+	s.attach("last", "client=more&mode=read")
+}
+
+func TestAClientThatGoesAwayDoesNotTakeTheGraceWithIt(t *testing.T) {
+	s := newService(t, Options{})
+	s.start("one", "trap '' TERM HUP; echo go; while :; do sleep 0.02; done")
+	s.attach("one", "client=c&mode=read").until("go")
+	one := s.registry.find("one")
+	ctx, cancel := context.WithCancel(t.Context())
+	request, err := http.NewRequestWithContext(ctx, "DELETE", "http://helper/terminals/one", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		if response, err := s.client.Do(request); err == nil {
+			_ = response.Body.Close()
+		}
+	}()
+	eventually(t, "it is being ended", func() bool {
+		one.mu.Lock()
+		defer one.mu.Unlock()
+		return one.reason == Ended
+	})
+	cancel()
+	<-gone
+	<-one.finished
+	if took := time.Since(began); took < endGrace {
+		t.Errorf("it was killed after %v", took)
+	}
 }
