@@ -83,8 +83,7 @@ async function build(source: string, target: string): Promise<string[]> {
 async function differenceOf(source: string, committed: string, platform: HelperPlatform): Promise<string | undefined> {
   const expected = sha256(await compileProgram(source, platform));
   try {
-    const { bytes, sha256: said } = await createHelperBinaries(committed).read(platform);
-    if (sha256(bytes) !== said) return `${platform}: what is packed is not what the manifest says`;
+    const { sha256: said } = await createHelperBinaries(committed).read(platform);
     return said === expected ? undefined : `${platform}: what is committed is not what the source gives`;
   } catch (error) {
     return `${platform}: ${error instanceof Error ? error.message : String(error)}`;

@@ -71,7 +71,7 @@ describe.skipIf(!hasGo())('the build of the helper (needs go on PATH)', () => {
     expect(await commit(program, sha256(program))).toEqual([]);
     const old = Buffer.from('an older program');
     expect(await commit(old, sha256(old))).toEqual(['linux-x64: what is committed is not what the source gives']);
-    expect(await commit(old, sha256(program))).toEqual(['linux-x64: what is packed is not what the manifest says']);
+    expect(await commit(old, sha256(program))).toEqual(['linux-x64: helper-linux-x64.br is not what the manifest says.']);
     await rm(join(committed, 'helper-linux-x64.br'));
     expect(await verify(here(), committed, ['linux-x64'])).toEqual([expect.stringMatching(/^linux-x64: ENOENT/)]);
   });
