@@ -72,8 +72,8 @@ async function measure(rig: Rig): Promise<SuiteResult> {
     const creations = await measureCreations(rig, session);
     return {
       figures: [
-        ratioFigure('execute / raw exec', executions.execute, executions.raw, 1.15),
-        ratioFigure('execute / kubectl exec', executions.execute, executions.kubectl, 0.55),
+        ratioFigure('execute / raw exec', executions.execute, executions.raw, 0.3),
+        ratioFigure('execute / kubectl exec', executions.execute, executions.kubectl, 0.15),
         ratioFigure('create to first answer / bare pod and exec', creations.session, creations.bare, 1.1),
         medianFigure('execute of true', executions.execute),
         medianFigure('create to first answer', creations.session),
