@@ -11,6 +11,7 @@ import { AppError } from '../errors/app-error.ts';
 import type { ErrorCode } from '../errors/catalog.ts';
 import { createHelperClient } from '../helper/client.ts';
 import type { ExecutionRecord, ExecutionSpec } from '../helper/client-executions.ts';
+import { restarting } from '../helper/opening.ts';
 import { isNotFound } from '../kubernetes/errors.ts';
 import { changeSession, invalidState } from '../sessions/change.ts';
 import { bounds } from '../sessions/create-request.ts';
@@ -139,10 +140,6 @@ async function notStarted(deps: Deps, session: SessionDocument, error: AppError)
   const result = await changeSession(deps, session.id, { type: 'pod_lost', reason: 'the pod is gone', podUid: session.pod_uid });
   const now = result?.session ?? session;
   return now.status === 'running' ? new AppError('conflict', "The session's pod is gone.", { cause: error }) : invalidState(now, 'execute');
-}
-
-function restarting(cause: unknown): AppError {
-  return new AppError('pod_restarting', "The session's container is restarting.", { cause, retryAfterSeconds: 1 });
 }
 
 /** Whether the pod that the command ran in is there, and its container runs. */
