@@ -8,6 +8,8 @@
  *
  * @module
  */
+import type { Grants } from '../storage/model.ts';
+
 export interface NamespaceDocument {
   readonly namespace: string;
   readonly owner: string;
@@ -15,6 +17,9 @@ export interface NamespaceDocument {
   readonly state: 'active' | 'releasing';
   /** Ids of the sessions that need it. */
   readonly sessions: Readonly<Record<string, true>>;
+  /** Ids of the volumes in it, which outlive sessions; absent in documents from before there were any. */
+  readonly volumes?: Readonly<Record<string, true>>;
+  readonly grants?: Grants;
   /** Since when nobody needs it; null while somebody does. */
   readonly emptied_at: string | null;
   /**

@@ -12,6 +12,19 @@ export const collections = {
   namespaces: 'namespaces',
   idempotency: 'idempotency',
   keys: 'keys',
+  volumes: 'volumes',
+  snapshots: 'snapshots',
+  /** Which session a project or conversation has. */
+  anchors: 'anchors',
+  /** When a session was last used; apart, so that its document is not hot. */
+  activity: 'activity',
+  templates: 'templates',
+  webhooks: 'webhooks',
+  audit: 'audit',
+  /** Cursors of the sweep. */
+  sweep: 'sweep',
+  /** Events that have been handled, by their id. */
+  handled: 'handled',
 } as const;
 
 export function sessionKey(id: string): DocumentKey {

@@ -8,6 +8,8 @@
  * - **workspace_id**: a caller's own label for a piece of work; stored, returned, filterable, env `WORKSPACE_ID`; nothing else hangs on it.
  * - **namespace**: a caller's own grouping, one Kubernetes namespace each. The first user to use a name owns it.
  * - **installation**: one Berth; its id labels everything it creates, and it touches nothing else.
+ * - **anchor**: the project or conversation whose one session this is.
+ * - **activity**: what keeps a session from being idle: calls of the API, bytes in a shell, running jobs, processor time above a floor.
  * - **sweep**: the pass that makes store and cluster agree.
  *
  * The store says what should be, Kubernetes says what is. Every change of a session is one compare-and-swap write of its document.
@@ -16,6 +18,7 @@
  */
 import type { UserType } from '../entitlements/model.ts';
 import type { ChannelKind } from '../helper/model.ts';
+import type { Grants, SessionVolume } from '../storage/model.ts';
 
 export const sessionStatuses = ['creating', 'running', 'stopping', 'stopped', 'failed', 'terminating', 'terminated'] as const;
 export type SessionStatus = (typeof sessionStatuses)[number];
@@ -38,6 +41,13 @@ export interface SessionSpec {
   readonly env_names: readonly string[];
   readonly storage_type: 'ephemeral' | 'persistent_volume' | 'gcs_fuse';
   readonly workspace_gb: number;
+  /** Beside the ephemeral workspace, or in its place where one is mounted at `/workspace`. */
+  readonly volumes: readonly SessionVolume[];
+  /** TCP ports of the pod that the session offers, the first one as `access_url`. */
+  readonly ports: readonly number[];
+  /** Runs in the pod before it goes, within the grace period; by `sh -c` where it is text. */
+  readonly before_stop: readonly string[] | null;
+  readonly grace_period_seconds: number;
   readonly start_deadline_seconds: number;
   readonly active_deadline_seconds: number;
 }
@@ -80,6 +90,11 @@ export interface SessionDocument {
   readonly resource_tier: string;
   readonly spec: SessionSpec;
   readonly warnings: readonly string[];
+  /** Null: a session is never stopped for being idle. */
+  readonly idle_timeout_minutes: number | null;
+  /** Volumes that were made for this session stay when it ends. */
+  readonly preserve_data: boolean;
+  readonly grants: Grants;
 
   readonly status: SessionStatus;
   /** `<code>: <words>`, e.g. `ErrImagePull: …`; null where there is nothing to say. */
@@ -102,6 +117,11 @@ export interface SessionDocument {
   readonly expires_at: string;
   /** When a session that is `creating` now has to be ready. */
   readonly start_deadline: string;
+  readonly stopped_at: string | null;
+  /** A stopping session starts again as soon as its pod is gone. */
+  readonly restarts: boolean;
+  /** When somebody has to look at it next, at the latest; null: only an event changes it. The sweep reads what is due. */
+  readonly due_at: string | null;
   readonly terminated_at: string | null;
   /** When the document itself goes. */
   readonly purge_at: string | null;
