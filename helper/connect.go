@@ -9,22 +9,19 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"berth.dev/helper/internal/server"
 )
 
 const (
 	// connectPatience is how long the socket may take to appear: the helper that makes it may have been started just now.
 	connectPatience = 5 * time.Second
 	connectRetry    = 10 * time.Millisecond
-	// connectBuffer is more than a unix socket holds, so that one call takes what there is.
-	connectBuffer = 256 << 10
-	// busyBytes in one read make a stream a busy one: more than people and small answers need.
-	busyBytes  = 32 << 10
-	gatherTime = 300 * time.Microsecond
 )
 
-// runConnect joins standard input and output to the helper's socket, so that an exec stream carries HTTP/2. It ends when the helper closes.
+// runConnect hands standard input and output to the helper, so that an exec stream carries HTTP/2. It ends when the helper closes them.
 func runConnect([]string) int {
-	if err := connect(filepath.Join(folder(), "run", "helper.sock"), os.Stdin, os.Stdout); err != nil {
+	if err := connect(filepath.Join(folder(), "run", "stdio.sock"), os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "berth-helper:", err)
 		return 1
 	}
@@ -32,22 +29,16 @@ func runConnect([]string) int {
 }
 
 func connect(socket string, in, out *os.File) error {
-	conn, err := dialSocket(socket)
+	control, err := dialSocket(socket)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }()
-	go func() {
-		// Whatever ends the input, the helper sees its end and closes.
-		_, _ = copyPlainly(conn, in)
-		_ = conn.CloseWrite()
-	}()
-	growPipe(out)
-	_, err = copyPlainly(out, conn)
-	_ = out.Close()
-	if err != nil {
-		return fmt.Errorf("copy: %w", err)
+	defer func() { _ = control.Close() }()
+	if err := server.SendStdio(control, in, out); err != nil {
+		return fmt.Errorf("join the helper: %w", err)
 	}
+	// The helper closes it when the connection has ended.
+	_, _ = io.Copy(io.Discard, control)
 	return nil
 }
 
@@ -64,25 +55,4 @@ func dialSocket(path string) (*net.UnixConn, error) {
 		}
 		time.Sleep(connectRetry)
 	}
-}
-
-// copyPlainly keeps io.Copy from splicing, which moves a socket's small pieces one by one and is slower here than large reads.
-func copyPlainly(to io.Writer, from io.Reader) (int64, error) {
-	return io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{&calmReader{from: from}}, make([]byte, connectBuffer))
-}
-
-// calmReader lets a busy stream gather: every piece that leaves here becomes a message of its own in the container runtime, the kubelet, the
-// API server and the control plane, however small it is. What is not busy is never delayed.
-type calmReader struct {
-	from io.Reader
-	last int
-}
-
-func (r *calmReader) Read(into []byte) (int, error) {
-	if r.last >= busyBytes && r.last < connectBuffer {
-		time.Sleep(gatherTime)
-	}
-	n, err := r.from.Read(into)
-	r.last = n
-	return n, err
 }

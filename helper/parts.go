@@ -80,6 +80,9 @@ func (p *parts) listen(ctx context.Context, addresses []string) error {
 	if err := p.server.ListenSocket(ctx, filepath.Join(p.dir, "run", "helper.sock")); err != nil {
 		return err
 	}
+	if err := p.server.ListenStdio(ctx, filepath.Join(p.dir, "run", "stdio.sock")); err != nil {
+		return err
+	}
 	if len(addresses) == 0 {
 		return nil
 	}

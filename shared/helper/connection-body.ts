@@ -6,7 +6,8 @@
 import { constants, type ClientHttp2Stream } from 'node:http2';
 import { Readable } from 'node:stream';
 
-const READ_AHEAD_BYTES = 64 * 1024;
+/** Chunks, each a frame at most. Kept apart, for a reader that takes several at once has them copied into one. */
+const READ_AHEAD_CHUNKS = 2;
 
 export interface BodyOwner {
   /** Resets the stream. */
@@ -25,7 +26,7 @@ export class ResponseBody extends Readable {
 
   constructor(stream: ClientHttp2Stream, owner: BodyOwner) {
     // The end of the response must not close a stream on which the request goes on (a half-closed TCP connection).
-    super({ highWaterMark: READ_AHEAD_BYTES, autoDestroy: false });
+    super({ objectMode: true, highWaterMark: READ_AHEAD_CHUNKS, autoDestroy: false });
     this.#stream = stream;
     this.#owner = owner;
     // A body that breaks off before anybody reads it is told to the reader who comes later, and is no uncaught error.

@@ -10,6 +10,10 @@ import (
 
 // ListenSocket serves a socket that only this user may join, until the context ends. One that an earlier helper left behind is replaced.
 func (s *Server) ListenSocket(ctx context.Context, path string) error {
+	return listenPrivately(ctx, path, s.offer)
+}
+
+func listenPrivately(ctx context.Context, path string, take func(net.Conn)) error {
 	folder := filepath.Dir(path)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("make the socket's folder: %w", err)
@@ -29,6 +33,6 @@ func (s *Server) ListenSocket(ctx context.Context, path string) error {
 		_ = listener.Close()
 		return fmt.Errorf("close the socket to others: %w", err)
 	}
-	go acceptUntil(ctx, listener, s.offer)
+	go acceptUntil(ctx, listener, take)
 	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"os"
@@ -11,5 +11,7 @@ const pipeBytes = 1 << 20
 
 // growPipe makes room, where the output is a pipe and the kernel allows it; without it everything works, only slower.
 func growPipe(file *os.File) {
-	_, _ = unix.FcntlInt(file.Fd(), unix.F_SETPIPE_SZ, pipeBytes)
+	if conn, err := file.SyscallConn(); err == nil {
+		_ = conn.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeBytes) })
+	}
 }
