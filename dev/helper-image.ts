@@ -33,13 +33,30 @@ export function buildEmptyImage(name: string): Uint8Array {
   return buildImageArchive({ name, platforms, user: USER, entrypoint: [] });
 }
 
+const usage = 'Usage: npm run helper:image -- [--empty] [--name NAME] FILE';
+
+/** `undefined` where the arguments are no call. */
+function parseCall() {
+  try {
+    const { values, positionals } = parseArgs({
+      options: { empty: { type: 'boolean', default: false }, name: { type: 'string' } },
+      allowPositionals: true,
+    });
+    const [file, ...others] = positionals;
+    return file === undefined || others.length > 0 ? undefined : { values, file };
+  } catch {
+    return undefined;
+  }
+}
+
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    options: { empty: { type: 'boolean', default: false }, name: { type: 'string' } },
-    allowPositionals: true,
-  });
-  const [file, ...others] = positionals;
-  if (file === undefined || others.length > 0) throw new Error('usage: npm run helper:image -- [--empty] [--name NAME] FILE');
+  const call = parseCall();
+  if (call === undefined) {
+    console.error(usage);
+    process.exitCode = 2;
+    return;
+  }
+  const { values, file } = call;
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
   const name = values.name ?? `berth.local/${values.empty ? 'empty' : 'helper'}:${version}`;
   const archive = values.empty ? buildEmptyImage(name) : await buildHelperImage(name);
