@@ -15,8 +15,9 @@ import (
 const (
 	// stdioPatience is how long who joins may take to hand its descriptors over.
 	stdioPatience = 5 * time.Second
-	// maxJoining keeps a program that only dials from piling up goroutines; more are closed at once.
-	maxJoining = 16
+	// maxJoining keeps a program that only dials from piling up goroutines; more are closed at once. Every connection may come at the same
+	// moment, as after a restart of the API server.
+	maxJoining = maxConnections
 	// stdioReadBuffer takes frames together that came together: HTTP/2 reads nine bytes and then the rest.
 	stdioReadBuffer = 16 << 10
 )

@@ -121,7 +121,7 @@ func TestWhoHandsNoDescriptorsOverIsClosed(t *testing.T) {
 	}
 }
 
-func TestTheSeventeenthThatOnlyDialsIsClosedAtOnce(t *testing.T) {
+func TestWhoeverOnlyDialsIsClosedAtOnceWhereManyDoAlready(t *testing.T) {
 	_, path := listenStdio(t)
 	for range maxJoining {
 		dialStdio(t, path)
