@@ -9,6 +9,12 @@ import { type Condition, type DocumentKey, type Json, type Query, StoreError, ty
 /** The one top-level field that belongs to the store. */
 export const RESERVED_FIELD = '_berth';
 
+/**
+ * When a document may go by itself. In Firestore it is a Timestamp, the only type that a TTL policy acts on
+ * (https://cloud.google.com/firestore/docs/ttl); everywhere else the RFC 3339 text that stands for it.
+ */
+export const EXPIRY_FIELD = 'purge_at';
+
 const MAX_DOCUMENT_BYTES = 1_048_576;
 /** What the store's own field may take of a document. */
 const ENVELOPE_BYTES = 1_024;
@@ -67,6 +73,7 @@ export function keyText(key: DocumentKey): string {
 export function encodeDocument(key: DocumentKey, data: object): string {
   checkKey(key);
   if (Object.hasOwn(data, RESERVED_FIELD)) refuse(`${RESERVED_FIELD} is the store's own field`);
+  checkExpiry(data);
   const name = byteLength(key.collection) + 1 + byteLength(key.id) + 1 + 16;
   const size = name + 32 + mapSize(data, 1);
   if (size > MAX_DOCUMENT_BYTES - ENVELOPE_BYTES)
@@ -112,6 +119,19 @@ function valueSize(value: unknown, depth: number, inArray: boolean): number {
   return refuse('A document holds plain JSON values only');
 }
 
+/** A text that a Timestamp would give back in another form would not be found again by its own value. */
+function checkExpiry(data: object): void {
+  const value: unknown = EXPIRY_FIELD in data ? data[EXPIRY_FIELD] : undefined;
+  if (value === undefined || value === null || (typeof value === 'string' && isInstant(value))) return;
+  refuse(`${EXPIRY_FIELD} is null or a time such as 2026-01-31T12:00:00.000Z`);
+}
+
+/** RFC 3339 in UTC with milliseconds, from the year 1 on, as Firestore's Timestamps are. */
+export function isInstant(text: string): boolean {
+  const time = new Date(text);
+  return !Number.isNaN(time.getTime()) && time.toISOString() === text && /^(?!0000)\d{4}-/.test(text);
+}
+
 export interface CheckedQuery {
   readonly conditions: readonly (Condition & { readonly segments: readonly string[] })[];
   readonly order: { readonly segments: readonly string[] | undefined; readonly descending: boolean };
@@ -127,7 +147,11 @@ function checkPath(path: string): readonly string[] {
   return segments;
 }
 
-function checkScalar(condition: Condition, value: Json): void {
+/** What a condition compares with, and where a cursor stands. */
+export function checkScalar(condition: Pick<Condition, 'path' | 'operator'>, value: Json): void {
+  if (condition.path === EXPIRY_FIELD && value !== null && !(typeof value === 'string' && isInstant(value))) {
+    refuse(`${EXPIRY_FIELD} compares with a time such as 2026-01-31T12:00:00.000Z`);
+  }
   if (value === null ? condition.operator === '==' : typeof value !== 'object') {
     valueSize(value, 0, false);
     return;
@@ -145,7 +169,7 @@ function checkCondition(condition: Condition): void {
   for (const value of condition.value) checkScalar(condition, value);
 }
 
-function isList(value: Json): value is readonly Json[] {
+export function isList(value: Json): value is readonly Json[] {
   return Array.isArray(value);
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
+import { checkKey, checkScalar } from './check.ts';
 import { type Json, type Page, type Query, type StoredDocument, StoreError } from './port.ts';
 
 /** The last document of a page: its id, and its value at the path that orders the query (absent where ids do). */
@@ -48,8 +49,14 @@ export function decodeCursor(collection: string, query: Query): Position | undef
   const parts = parse(query.cursor);
   const [owner, id, value] = parts;
   const length = query.orderBy === undefined ? 2 : 3;
-  if (parts.length !== length || owner !== fingerprint(collection, query) || typeof id !== 'string') {
-    throw new StoreError('invalid_cursor', 'The cursor does not belong to this query');
+  const fault = new StoreError('invalid_cursor', 'The cursor does not belong to this query');
+  if (parts.length !== length || owner !== fingerprint(collection, query) || typeof id !== 'string') throw fault;
+  try {
+    // Anybody can make a cursor: what no document has is not for the store to find out.
+    checkKey({ collection, id });
+    if (query.orderBy !== undefined && value !== undefined) checkScalar({ path: query.orderBy.path, operator: '==' }, value);
+  } catch {
+    throw fault;
   }
   return value === undefined ? { id } : { id, value };
 }

@@ -10,11 +10,12 @@
  * @module
  */
 import type { CollectionReference, DocumentReference, DocumentSnapshot, Firestore, Timestamp, WriteBatch } from '@google-cloud/firestore';
-import { checkCollection, checkKey, checkKeys, checkQuery, checkWrites, encodeDocument, keyText } from './check.ts';
-import { decodeCursor, toPage } from './cursor.ts';
+import { checkCollection, checkKey, checkKeys, checkWrites, encodeDocument, keyText } from './check.ts';
+import { toPage } from './cursor.ts';
 import { listen } from './firestore-changes.ts';
 import { extendTrail, fromSnapshot, newWriteId, parseVersion, type StoredRead, toFields, toStored } from './firestore-document.ts';
 import { toStoreError, withTimeout } from './firestore-errors.ts';
+import { toFirestoreQuery } from './firestore-query.ts';
 import { persist } from './firestore-retry.ts';
 import { createKeyedQueue, type KeyedQueue } from './keyed-queue.ts';
 import {
@@ -83,7 +84,7 @@ class FirestoreStore implements DocumentStore {
   async create<T extends object>(key: DocumentKey, data: T): Promise<StoredDocument<T>> {
     const json = encodeDocument(key, data);
     const trail = extendTrail(newWriteId(), []);
-    const batch = (): WriteBatch => this.#firestore.batch().create(this.#reference(key), toFields(json, trail));
+    const batch = (): WriteBatch => this.#firestore.batch().create(this.#reference(key), toFields(json, trail, this.#sdk.Timestamp));
     return persist(
       {
         attempt: async (commit) => toStored<T>(key, json, await commit(this.#commit(batch())), trail),
@@ -111,7 +112,7 @@ class FirestoreStore implements DocumentStore {
         attempt: async (commit) => {
           const batch = this.#firestore.batch();
           this.#guard(batch, key, baseTime);
-          batch.set(this.#reference(key), toFields(json, trail));
+          batch.set(this.#reference(key), toFields(json, trail, this.#sdk.Timestamp));
           return toStored<T>(key, json, await commit(this.#commit(batch)), trail);
         },
         look: async () => {
@@ -149,14 +150,8 @@ class FirestoreStore implements DocumentStore {
   }
 
   async query<T extends object>(collection: string, query: Query): Promise<Page<T>> {
-    const { conditions, order, limit } = checkQuery(collection, query);
-    const after = decodeCursor(collection, query);
-    const direction = order.descending ? 'desc' : 'asc';
-    let found = this.#collection(collection).limit(limit + 1);
-    for (const { segments, operator, value } of conditions) found = found.where(new this.#sdk.FieldPath(...segments), operator, value);
-    if (order.segments !== undefined) found = found.orderBy(new this.#sdk.FieldPath(...order.segments), direction);
-    found = found.orderBy(this.#sdk.FieldPath.documentId(), direction);
-    if (after !== undefined) found = order.segments === undefined ? found.startAfter(after.id) : found.startAfter(after.value, after.id);
+    checkCollection(collection);
+    const found = toFirestoreQuery(this.#sdk, this.#collection(collection), collection, query);
     const { docs } = await this.#call(found.get());
     const documents = docs
       .map((doc) => fromSnapshot({ collection, id: doc.id }, doc).document)
@@ -273,7 +268,10 @@ class FirestoreStore implements DocumentStore {
       else if (write.type === 'create' && before?.document !== undefined)
         throw new StoreError('already_exists', `${keyText(write.key)} exists already`);
       else
-        batch.set(this.#reference(write.key), toFields(encodeDocument(write.key, write.data), extendTrail(writeId, before?.trail ?? [])));
+        batch.set(
+          this.#reference(write.key),
+          toFields(encodeDocument(write.key, write.data), extendTrail(writeId, before?.trail ?? []), this.#sdk.Timestamp),
+        );
     }
     return batch;
   }

@@ -1,6 +1,7 @@
 /**
  * The document store as the domains see it: small JSON documents in named collections, compare-and-swap on a version,
- * queries with a cursor, one all-or-nothing transaction over named documents, and a feed of changes.
+ * queries with a cursor, one all-or-nothing transaction over named documents, and a feed of changes. The top-level field `purge_at`, null
+ * or a time, tells when a document may go by itself: Firestore deletes it within a day of that (TTL), so readers look at it too.
  *
  * Implementations: `sqlite.ts` (one file, laptop) and `firestore.ts` (production). Both pass `test/contract/documents.test.ts`.
  *
@@ -37,7 +38,7 @@ export interface Condition {
 
 export interface Query {
   readonly where?: readonly Condition[];
-  /** Ties are broken by document id in the same direction. Without it documents come in the order of their ids. */
+  /** By scalars. Ties are broken by document id in the same direction. Without it documents come in the order of their ids. */
   readonly orderBy?: { readonly path: string; readonly direction: 'ascending' | 'descending' };
   /** 1 to 1,000 documents a page. */
   readonly limit: number;

@@ -50,7 +50,7 @@ function toChange<T>(document: StoredDocument<T>): Change<T> {
 }
 
 /** Resolves after a write of this process, after the poll interval, or when the signal aborts. */
-function written(database: Database, signal: AbortSignal): Promise<void> {
+export function written(database: Database, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       clearTimeout(timer);

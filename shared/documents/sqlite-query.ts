@@ -42,7 +42,7 @@ export function compileQuery(collection: string, query: CheckedQuery, after: Pos
   };
 }
 
-/** Segments are checked to hold neither quotes nor backslashes. */
+/** Segments are checked to hold neither quotes nor backslashes, so that the path may stand in the text of a statement. */
 function jsonPath(segments: readonly string[]): string {
   return `$${segments.map((segment) => `."${segment}"`).join('')}`;
 }
@@ -54,13 +54,33 @@ function compileCondition({ segments, operator, value }: Condition & { readonly 
   return { text: `(${parts.map(({ text }) => text).join(' OR ')})`, values: parts.flatMap(({ values }) => values) };
 }
 
+/**
+ * The path stands in the text, and the type is compared by its name, word for word as in the indexes of `indexStatements`: SQLite takes an
+ * index on an expression only for that very expression (https://www.sqlite.org/expridx.html).
+ */
 function compare(path: string, operator: '=' | '<' | '<=' | '>' | '>=', value: Json): Fragment {
-  if (value === null) return { text: `json_type(data, ?) = 'null'`, values: [path] };
-  return {
-    text: `(${RANK} = ? AND json_extract(data, ?) ${operator} ?)`,
-    values: [path, rankOf(value), path, sqlValue(value)],
-  };
+  if (value === null) return { text: `json_type(data, '${path}') = 'null'`, values: [] };
+  return { text: `(${ofType(path, value)} AND json_extract(data, '${path}') ${operator} ?)`, values: [sqlValue(value)] };
 }
+
+function ofType(path: string, value: Exclude<Json, null>): string {
+  const type = `json_type(data, '${path}')`;
+  if (typeof value === 'string') return isText(path);
+  return typeof value === 'number' ? `${type} IN ('integer', 'real')` : `${type} IN ('true', 'false')`;
+}
+
+function isText(path: string): string {
+  return `json_type(data, '${path}') = 'text'`;
+}
+
+/** Fields with text by which few documents are found among many, whatever the collection. */
+const INDEXED = ['due_at', 'purge_at', 'emptied_at', 'user'];
+
+/** They cost a write little, and spare the sweep a look at every document there is. */
+export const indexStatements: string = INDEXED.map((name) => {
+  const path = jsonPath([name]);
+  return `CREATE INDEX IF NOT EXISTS documents_by_${name} ON documents (collection, json_extract(data, '${path}')) WHERE ${isText(path)};`;
+}).join('\n');
 
 function compileAfter(path: string | undefined, after: Position, descending: boolean): Fragment {
   const operator = descending ? '<' : '>';

@@ -19,7 +19,7 @@ import {
   type Write,
 } from './port.ts';
 import { feed, lastSequence, toDocument } from './sqlite-changes.ts';
-import { compileQuery } from './sqlite-query.ts';
+import { compileQuery, indexStatements } from './sqlite-query.ts';
 
 /** How long a deletion is remembered for feeds that lag behind, e.g. of a process that was suspended. */
 const DELETIONS_KEPT_MS = 24 * 3_600_000;
@@ -38,6 +38,7 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS deletions_by_time ON deletions (deleted_at);
   CREATE TABLE IF NOT EXISTS sequence (one INTEGER PRIMARY KEY CHECK (one = 1), value INTEGER NOT NULL) STRICT;
   INSERT OR IGNORE INTO sequence VALUES (1, 0);
+  ${indexStatements}
 `;
 
 function prepareStatements({ sql }: Database) {

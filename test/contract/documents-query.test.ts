@@ -170,6 +170,29 @@ describe.each(implementations)('queries on $name', ({ start, missing }) => {
     expect((await store.query(collection, { ...where('s', '==', 'apple'), limit: 5, cursor })).documents).toHaveLength(1);
   });
 
+  it('refuses a cursor that somebody has made up, whatever it says', async () => {
+    const forged = async (query: Omit<Query, 'limit'>, id: unknown, value: readonly unknown[]): Promise<string> => {
+      const { nextCursor = '' } = await store.query(collection, { ...query, limit: 1 });
+      const [owner] = JSON.parse(Buffer.from(nextCursor, 'base64url').toString()) as [string];
+      return Buffer.from(JSON.stringify([owner, id, ...value])).toString('base64url');
+    };
+    const refused = refusal('invalid_cursor');
+    for (const id of ['', 'a/b', '.', '..', '__a__', 'x'.repeat(201), 'é', 7, null, ['a']]) {
+      const cursor = await forged({}, id, []);
+      await expect(store.query(collection, { limit: 1, cursor })).rejects.toMatchObject(refused);
+    }
+    for (const value of [[], [[1]], {}, { seconds: 1 }, '\ud800']) {
+      const cursor = await forged(by('s'), 'a', [value]);
+      await expect(store.query(collection, { ...by('s'), limit: 1, cursor })).rejects.toMatchObject(refused);
+    }
+    const expiring = freshCollection();
+    for (const id of ['a', 'b']) await store.create(keyIn(expiring, id), { purge_at: '2026-01-01T00:00:00.000Z' });
+    const { nextCursor = '' } = await store.query(expiring, { ...by('purge_at'), limit: 1 });
+    const [owner] = JSON.parse(Buffer.from(nextCursor, 'base64url').toString()) as [string];
+    const cursor = Buffer.from(JSON.stringify([owner, 'a', 'never'])).toString('base64url');
+    await expect(store.query(expiring, { ...by('purge_at'), limit: 1, cursor })).rejects.toMatchObject(refused);
+  });
+
   it('takes 30 values for in', async () => {
     const thirty = Array.from({ length: 30 }, (_, index) => index);
     expect(await ids(where('n', 'in', thirty))).toBe('ab');
