@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from 'zod';
+import { usersConfig, userVariables, type UsersConfig } from './config-users.ts';
 import { userTypes } from './entitlements/model.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -14,6 +15,8 @@ const list = z.string().transform((value) =>
     .map((item) => item.trim())
     .filter((item) => item !== ''),
 );
+
+const queueName = z.string().regex(/^projects\/[^/]+\/locations\/[^/]+\/queues\/[^/]+$/, 'projects/P/locations/L/queues/Q');
 
 const environment = z.object({
   PORT: port.default(8080),
@@ -34,14 +37,14 @@ const environment = z.object({
     .regex(/^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$/, 'lower-case letters, digits and dashes, 20 at most')
     .default('berth'),
   BERTH_DEFAULT_USER_TYPE: z.enum(userTypes).default('normal'),
+  ...userVariables,
   BERTH_PUBLIC_URL: z.url().optional(),
   BERTH_TASKS_URL: z.url().optional(),
-  BERTH_TASKS_QUEUE: z
-    .string()
-    .regex(/^projects\/[^/]+\/locations\/[^/]+\/queues\/[^/]+$/, 'projects/P/locations/L/queues/Q')
-    .optional(),
+  BERTH_TASKS_QUEUE: queueName.optional(),
+  BERTH_WEBHOOKS_QUEUE: queueName.optional(),
   BERTH_TASKS_SERVICE_ACCOUNT: z.string().min(1).optional(),
   BERTH_TASKS_ISSUER: z.url().optional(),
+  BERTH_INTERNAL_AUDIENCES: list.default([]),
   BERTH_CONTROL_PLANE_CIDR: z.string().min(1).optional(),
   BERTH_DENIED_EGRESS_CIDRS: list.default([]),
   BERTH_POD_CHANNEL: z.enum(['auto', 'direct', 'exec', 'port-forward']).default('auto'),
@@ -51,8 +54,16 @@ const environment = z.object({
   BERTH_DEV_RUNTIME: z.enum(['auto', 'bwrap', 'unshare', 'plain']).default('auto'),
   BERTH_NAMESPACE_LINGER_SECONDS: z.coerce.number().int().min(0).max(86_400).default(60),
   BERTH_SWEEP_SECONDS: z.coerce.number().int().min(1).max(3_600).default(60),
+  BERTH_FULL_SWEEP_SECONDS: z.coerce.number().int().min(1).max(86_400).default(3_600),
+  BERTH_ORPHAN_GRACE_SECONDS: z.coerce.number().int().min(0).max(86_400).default(30),
   BERTH_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   BERTH_LOG_FORMAT: z.enum(['json', 'text']).optional(),
+  BERTH_BLOBS: z.enum(['folder', 'cloud-storage']).default('folder'),
+  BERTH_BLOBS_BUCKET: z.string().min(3).max(222).optional(),
+  BERTH_BUCKETS: z.enum(['folder', 'cloud-storage', 'none']).optional(),
+  BERTH_BUCKETS_LOCATION: z.string().min(1).default('US'),
+  BERTH_SNAPSHOT_CLASS: z.string().min(1).optional(),
+  BERTH_WEBHOOKS_ALLOW_PRIVATE: flag.default(false),
   BERTH_HIDE_DOCS: flag.default(false),
   GKE_CLUSTER_NAME: z.string().min(1).optional(),
   GKE_CLUSTER_LOCATION: z.string().min(1).optional(),
@@ -71,7 +82,7 @@ export type ClusterChoice =
 
 type Environment = z.output<typeof environment>;
 
-export interface Config {
+export interface Config extends UsersConfig {
   readonly port: number;
   readonly dataDirectory: string;
   readonly store: { readonly type: 'sqlite' } | { readonly type: 'firestore'; readonly project: string; readonly database: string };
@@ -80,10 +91,21 @@ export interface Config {
     | {
         readonly type: 'cloud-tasks';
         readonly queue: string;
+        /** For deliveries to webhooks; absent: they share the other one. */
+        readonly webhooksQueue: string | undefined;
         readonly url: string;
         readonly serviceAccount: string;
         readonly emulatorHost: string | undefined;
       };
+  /** Where job output, archives and large results lie; a folder below `dataDirectory`, or a bucket. */
+  readonly blobs: { readonly type: 'folder' } | { readonly type: 'cloud-storage'; readonly bucket: string };
+  /** Where the buckets of `gcs_fuse` volumes are made. */
+  readonly buckets:
+    | { readonly type: 'folder' }
+    | { readonly type: 'cloud-storage'; readonly project: string; readonly location: string }
+    | { readonly type: 'none' };
+  /** Of VolumeSnapshots; absent: the cluster's default class. */
+  readonly snapshotClass: string | undefined;
   readonly cluster: ClusterChoice;
   /** `BERTH_CLUSTER=auto`: the embedded cluster stands in where the chosen one refuses at start. */
   readonly clusterFallback: boolean;
@@ -94,10 +116,18 @@ export interface Config {
   readonly namespacePrefix: string;
   readonly namespaceLingerSeconds: number;
   readonly sweepSeconds: number;
+  /** How often the sweep compares everything instead of what has changed. */
+  readonly fullSweepSeconds: number;
+  /** How old an object has to be before the sweep takes it for an orphan. */
+  readonly orphanGraceSeconds: number;
   readonly defaultUserType: Environment['BERTH_DEFAULT_USER_TYPE'];
+  /** Webhooks may go to private addresses and to http: for a laptop and for tests. */
+  readonly webhooksAllowPrivate: boolean;
   /** Origin of absolute URLs in answers; absent: the request's own. */
   readonly publicUrl: string | undefined;
   readonly tasksIssuer: string | undefined;
+  /** Further audiences of the identity tokens that internal units accept: Eventarc makes them for the unit's own URL. */
+  readonly internalAudiences: readonly string[];
   readonly controlPlaneCidr: string | undefined;
   readonly deniedEgressCidrs: readonly string[];
   /** How the control plane reaches the helper in a pod. `auto`: direct where there is a route, else by exec. */
@@ -166,10 +196,28 @@ function chooseQueue(env: Environment): Config['queue'] {
   return {
     type: 'cloud-tasks',
     queue: need(env.BERTH_TASKS_QUEUE, 'BERTH_TASKS_QUEUE', why),
+    webhooksQueue: env.BERTH_WEBHOOKS_QUEUE,
     url: need(env.BERTH_TASKS_URL, 'BERTH_TASKS_URL', why),
     serviceAccount: need(env.BERTH_TASKS_SERVICE_ACCOUNT, 'BERTH_TASKS_SERVICE_ACCOUNT', why),
     emulatorHost: env.CLOUD_TASKS_EMULATOR_HOST,
   };
+}
+
+function chooseBlobs(env: Environment): Config['blobs'] {
+  if (env.BERTH_BLOBS === 'folder') {
+    if (env.K_SERVICE === undefined) return { type: 'folder' };
+    throw new ConfigError(['BERTH_BLOBS: must be cloud-storage on Cloud Run: a folder there is gone with its instance']);
+  }
+  return { type: 'cloud-storage', bucket: need(env.BERTH_BLOBS_BUCKET, 'BERTH_BLOBS_BUCKET', 'BERTH_BLOBS is cloud-storage') };
+}
+
+/** The embedded cluster mounts folders of this machine; another one mounts Cloud Storage, where there is a project for it. */
+function chooseBuckets(env: Environment): Config['buckets'] {
+  const elsewhere = env.GOOGLE_CLOUD_PROJECT === undefined ? 'none' : 'cloud-storage';
+  const type = env.BERTH_BUCKETS ?? (chooseCluster(env).type === 'embedded' ? 'folder' : elsewhere);
+  if (type !== 'cloud-storage') return { type };
+  const project = need(env.GOOGLE_CLOUD_PROJECT, 'GOOGLE_CLOUD_PROJECT', 'BERTH_BUCKETS is cloud-storage');
+  return { type, project, location: env.BERTH_BUCKETS_LOCATION };
 }
 
 /** The embedded cluster has an image of its own. */
@@ -188,6 +236,8 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
     throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
   }
   const env = parsed.data;
+  const users = usersConfig(env);
+  if (users.faults.length > 0) throw new ConfigError(users.faults);
   if (env.BERTH_POD_CHANNEL === 'direct' && chooseCluster(env).type !== 'embedded') {
     need(env.BERTH_CONTROL_PLANE_CIDR, 'BERTH_CONTROL_PLANE_CIDR', 'BERTH_POD_CHANNEL is direct, and the pods let nobody else in');
   }
@@ -196,6 +246,9 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
     dataDirectory: env.BERTH_DATA_DIR,
     store: chooseStore(env),
     queue: chooseQueue(env),
+    buckets: chooseBuckets(env),
+    blobs: chooseBlobs(env),
+    snapshotClass: env.BERTH_SNAPSHOT_CLASS,
     cluster: chooseCluster(env),
     clusterFallback: env.BERTH_CLUSTER === 'auto',
     installation: env.BERTH_INSTALLATION,
@@ -204,9 +257,14 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
     namespacePrefix: env.BERTH_NAMESPACE_PREFIX,
     namespaceLingerSeconds: env.BERTH_NAMESPACE_LINGER_SECONDS,
     sweepSeconds: env.BERTH_SWEEP_SECONDS,
+    fullSweepSeconds: env.BERTH_FULL_SWEEP_SECONDS,
+    orphanGraceSeconds: env.BERTH_ORPHAN_GRACE_SECONDS,
     defaultUserType: env.BERTH_DEFAULT_USER_TYPE,
+    ...users.config,
+    webhooksAllowPrivate: env.BERTH_WEBHOOKS_ALLOW_PRIVATE,
     publicUrl: env.BERTH_PUBLIC_URL?.replace(/\/+$/, ''),
     tasksIssuer: env.BERTH_TASKS_ISSUER,
+    internalAudiences: env.BERTH_INTERNAL_AUDIENCES,
     controlPlaneCidr: env.BERTH_CONTROL_PLANE_CIDR,
     deniedEgressCidrs: env.BERTH_DENIED_EGRESS_CIDRS,
     podChannel: env.BERTH_POD_CHANNEL,

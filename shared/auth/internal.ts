@@ -1,5 +1,6 @@
 /**
- * Who may call the `tasks` and `sweep` units: Cloud Tasks and Cloud Scheduler by identity token, the process itself by a secret of its own.
+ * Who may call the `tasks`, `sweep` and `events` units: Cloud Tasks, Cloud Scheduler and Eventarc by identity token, the process itself by a
+ * secret of its own.
  *
  * @module
  */
@@ -22,9 +23,9 @@ export function secretAuth(secret: Secret): InternalAuth {
 export const refuseAll: InternalAuth = () => Promise.resolve(false);
 
 export interface IdentityTokenOptions {
-  /** What the token must be made for: `oidcToken.audience` of the task or the schedule. */
-  readonly audience: string;
-  /** E-mail address of the service account that Cloud Tasks and Cloud Scheduler act as. */
+  /** What the token must be made for, any of these: `oidcToken.audience` of the task or the schedule; for Eventarc the unit's own URL. */
+  readonly audiences: readonly string[];
+  /** E-mail address of the service account that Cloud Tasks, Cloud Scheduler and Eventarc act as. */
   readonly serviceAccount: string;
   /** Another issuer than Google, whose keys are at `<issuer>/jwks`: the emulator. */
   readonly issuer?: string;
@@ -42,7 +43,9 @@ export function identityTokenAuth(options: IdentityTokenOptions): InternalAuth {
     try {
       client ??= import('google-auth-library').then((library) => new library.OAuth2Client());
       const claims = await verify(await client, token, options);
-      if (claims?.email === options.serviceAccount && claims.email_verified !== false) return true;
+      // Google says of every address whether it is verified; an emulator may leave it out.
+      const isVerified = claims?.email_verified ?? options.issuer !== undefined;
+      if (claims?.email === options.serviceAccount && isVerified) return true;
       options.onRefused(`the token is of ${claims?.email ?? 'nobody'}`);
     } catch (error) {
       options.onRefused(error);
@@ -56,7 +59,10 @@ interface Claims {
   readonly email_verified?: boolean;
 }
 
-async function verify(client: OAuth2Client, token: string, { audience, issuer }: IdentityTokenOptions): Promise<Claims | undefined> {
+async function verify(client: OAuth2Client, token: string, { audiences, issuer }: IdentityTokenOptions): Promise<Claims | undefined> {
+  // Without an audience the library checks none.
+  if (audiences.length === 0) throw new Error('no audience is configured');
+  const audience = [...audiences];
   if (issuer === undefined) return (await client.verifyIdToken({ idToken: token, audience })).getPayload();
   const keys = await fetchKeys(issuer);
   return (await client.verifySignedJwtWithCertsAsync(token, keys, audience, [issuer])).getPayload();

@@ -4,8 +4,9 @@
  * @module
  */
 import { AppError } from '../errors/app-error.ts';
-import type { Caller, KeyKind } from './caller.ts';
+import { hasToken, type Caller, type KeyKind } from './caller.ts';
 import type { KeyDocument, NewKey } from './keys.ts';
+import { SYSTEM } from './reserved.ts';
 
 export interface KeyRequest {
   readonly kind?: KeyKind | undefined;
@@ -15,19 +16,36 @@ export interface KeyRequest {
   readonly ttl_minutes?: number | undefined;
 }
 
+const DAY_MS = 86_400_000;
+/** Documents are kept for a while beyond the expiry, and times have four digits for the year. */
+const LAST_EXPIRY = new Date('9998-12-31T23:59:59.999Z');
+
 /**
- * An admin makes any key. A user makes keys for the same user alone, none of which outlives the key it was made with, so that a key that
- * was lent for an hour is not one for ever. A service makes none: what it may do ends with its own key. Throws `AppError`.
+ * When the keys that a caller makes expire at the latest; null: never. No user's key outlives the one it was made with, so that a key
+ * that was lent for an hour is not one for ever; one that was made with an identity token lasts `tokenKeyDays` at most, because nobody
+ * would revoke it when the issuer gives that person no tokens any more.
  */
-export function decideNewKey(caller: Caller, callersExpiry: Date | null, request: KeyRequest, now: Date): NewKey {
+export function latestExpiry(caller: Caller, own: KeyDocument | undefined, tokenKeyDays: number, now: Date): Date | null {
+  if (caller.kind !== 'user') return null;
+  if (hasToken(caller)) return new Date(now.getTime() + tokenKeyDays * DAY_MS);
+  return own?.expires_at ? new Date(own.expires_at) : null;
+}
+
+/**
+ * An admin makes any key. A user makes keys for the same user alone, which expire at `latest` at the latest. A service makes none: what it
+ * may do ends with its own key. Throws `AppError`.
+ */
+export function decideNewKey(caller: Caller, latest: Date | null, request: KeyRequest, now: Date): NewKey {
   const kind = request.kind ?? 'user';
   const user = request.user ?? (caller.kind === 'user' || kind === 'user' ? caller.user : null);
   assertMayMake(caller, kind, user);
   if (kind === 'user' && user === null) throw invalid('user', 'must be given for a key of kind user');
-  const expiresAt = requestedExpiry(request, now) ?? callersExpiry;
+  if (kind === 'user' && user === SYSTEM) throw invalid('user', `"${SYSTEM}" is Berth itself, and nobody’s name`);
+  const expiresAt = requestedExpiry(request, now) ?? latest;
   if (expiresAt !== null && expiresAt <= now) throw invalid('expires_at', 'must be in the future');
-  if (callersExpiry !== null && expiresAt !== null && expiresAt > callersExpiry) {
-    throw invalid('expires_at', `must not be after ${callersExpiry.toISOString()}, when the key of this request expires`);
+  if (expiresAt !== null && expiresAt > LAST_EXPIRY) throw invalid('expires_at', `must not be after ${LAST_EXPIRY.toISOString()}`);
+  if (latest !== null && expiresAt !== null && expiresAt > latest) {
+    throw invalid('expires_at', `must not be after ${latest.toISOString()}, the last that this request’s key or token allows`);
   }
   return { kind, user, name: request.name ?? null, expiresAt };
 }

@@ -6,10 +6,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
+import type { UserDocument } from '../entitlements/model.ts';
+import { AppError } from '../errors/app-error.ts';
 import { StoreError, type Condition, type DocumentKey, type DocumentStore } from '../documents/port.ts';
 import type { NewId } from '../ids.ts';
 import type { KeyKind } from './caller.ts';
-import { collections } from '../sessions/collections.ts';
+import { collections, userKey } from '../sessions/collections.ts';
 import { Secret } from './secret.ts';
 
 /** `keys/{id}`. Times are RFC 3339 UTC. */
@@ -33,6 +35,7 @@ const SECRET_BYTES = 32;
 /** How long a dead key can still be looked up, by those who wonder who did something with it. */
 const KEPT_DAYS = 30;
 const DAY_MS = 86_400_000;
+const KEYS_PAGE = 100;
 
 // 256 bits are 43 characters of base64url; `_` may be one of them, the id has none.
 const FORM = /^berth_([0-9a-z]{26})_([A-Za-z0-9_-]{43})$/;
@@ -65,7 +68,10 @@ interface KeyDeps {
   readonly newId: NewId;
 }
 
-/** Makes a key and writes its document. The key cannot be had a second time. */
+/**
+ * Makes a key and writes its document. The key cannot be had a second time. Throws `AppError` `user_deleted`: decided in one transaction
+ * with the write, so that who deletes the user either finds the key or has it refused.
+ */
 export async function createKey(deps: KeyDeps, request: NewKey): Promise<{ readonly document: KeyDocument; readonly key: Secret }> {
   const id = deps.newId();
   const secret = new Secret(randomBytes(SECRET_BYTES).toString('base64url'));
@@ -80,8 +86,21 @@ export async function createKey(deps: KeyDeps, request: NewKey): Promise<{ reado
     revoked_at: null,
     purge_at: request.expiresAt === null ? null : purgeAfter(request.expiresAt),
   };
-  await deps.store.create(keyDocumentKey(id), document);
+  await writeKey(deps.store, document);
   return { document, key: new Secret(`berth_${id}_${secret.reveal()}`) };
+}
+
+async function writeKey(store: DocumentStore, document: KeyDocument): Promise<void> {
+  const [key, { user }] = [keyDocumentKey(document.id), document];
+  await store.transact(user === null ? [key] : [key, userKey(user)], ([, holder]) => {
+    if (user !== null && (holder?.data as UserDocument | undefined)?.deleted_at !== undefined) throw userDeleted(user);
+    return { writes: [{ type: 'create', key, data: document }], result: undefined };
+  });
+}
+
+/** Whoever was deleted has no credentials: not keys, not identity tokens. */
+export function userDeleted(user: string): AppError {
+  return new AppError('user_deleted', `The user "${user}" was deleted.`);
 }
 
 export async function findKey(store: DocumentStore, id: string): Promise<KeyDocument | undefined> {
@@ -123,6 +142,20 @@ export async function revokeKey(deps: Pick<KeyDeps, 'store' | 'clock'>, id: stri
     if (error instanceof StoreError && error.code === 'conflict') return revokeKey(deps, id);
     throw error;
   }
+}
+
+/** Ends every key that acts as the user, whatever its kind. Answers the ids of those that were still alive. */
+export async function revokeKeysOf(deps: Pick<KeyDeps, 'store' | 'clock'>, user: string): Promise<readonly string[]> {
+  const revoked: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const page = await listKeys(deps.store, { user, limit: KEYS_PAGE, ...(cursor === null ? {} : { cursor }) });
+    const alive = page.keys.filter((key) => key.revoked_at === null);
+    for (const { id } of alive) await revokeKey(deps, id);
+    revoked.push(...alive.map(({ id }) => id));
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return revoked;
 }
 
 function purgeAfter(end: Date): string {

@@ -62,7 +62,11 @@ export const defaultEntitlements: Readonly<Record<UserType, Entitlements>> = {
   },
 };
 
-/** The type's limits with the user's own values over them. */
-export function entitlementsOf(type: UserType, own: UserDocument['limits'] = {}): Entitlements {
-  return { ...defaultEntitlements[type], ...own };
+/** The type's limits, with the configuration's values for the type over them, and the user's own over those. */
+export function entitlementsOf(
+  type: UserType,
+  own: UserDocument['limits'] = {},
+  configured: Readonly<Partial<Record<UserType, Partial<Entitlements>>>> = {},
+): Entitlements {
+  return { ...defaultEntitlements[type], ...configured[type], ...own };
 }

@@ -39,7 +39,11 @@ export interface UserDocument {
   readonly user: string;
   readonly type: UserType;
   readonly limits: Partial<Entitlements>;
-  /** `session-<id>`, `job-<id>`, `volume-<id>` -> what it counts. */
+  /** `session-<id>`, `job-<id>`, `volume-<id>`, `snapshot-<id>` -> what it counts. */
   readonly holds: Readonly<Record<string, Hold>>;
   readonly created_at: string;
+  /** The user may hold nothing new, and what was held ends. The document stays, so that an identity token does not bring the user back. */
+  readonly deleted_at?: string;
+  /** When the sweep looks next whether something of a deleted user is left; null: nothing was. */
+  readonly due_at?: string | null;
 }

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { V1Namespace } from '@kubernetes/client-node';
 import type { Deps } from '../deps.ts';
+import { entitlementsOf } from '../entitlements/limits.ts';
 import type { Entitlements } from '../entitlements/model.ts';
 import { AppError } from '../errors/app-error.ts';
 import { isAlreadyExists, isConflict, isNamespaceTerminating, isNotFound } from '../kubernetes/errors.ts';
@@ -14,36 +15,34 @@ import type { Kubernetes } from '../kubernetes/port.ts';
 import { labels } from '../pods/names.ts';
 import { buildNamespaceObjects, type NamespaceObjects } from '../pods/namespace-objects.ts';
 import { namespaceKey } from '../sessions/collections.ts';
-import { pause, retryWhile } from '../kubernetes/retry.ts';
+import { backoffMs, pause, retryWhile } from '../kubernetes/retry.ts';
 import type { NamespaceDocument } from './model.ts';
 import { readNamespace } from './read.ts';
 import { finishRelease, updateNamespace } from './release.ts';
-
-const GONE_POLL_MS = 100;
 
 /**
  * Safe to call any number of times, from several places at once. Costs one read of the store where nothing is to be done. Throws what
  * Kubernetes throws, and `AppError` `cluster_refused` where a namespace of that name is not Berth's.
  */
 export async function ensureNamespace(deps: Deps, namespace: string, entitlements: Entitlements, signal: AbortSignal): Promise<void> {
-  for (;;) {
+  for (let looks = 0; ; looks += 1) {
     signal.throwIfAborted();
     const stored = await deps.store.get<NamespaceDocument>(namespaceKey(namespace));
     if (stored === undefined) throw new AppError('conflict', `The namespace "${namespace}" was released meanwhile.`);
     if (stored.data.state === 'releasing') {
-      await finishRelease(deps, stored, signal);
+      await finishRelease(deps, stored, looks, signal);
       continue;
     }
     const objects = objectsOf(deps, stored.data, entitlements);
     const digest = createHash('sha256').update(JSON.stringify(objects)).digest('hex');
     if (stored.data.objects_digest === digest) return;
-    const uid = await buildNamespace(deps, objects, signal);
+    const uid = await buildNamespace(deps, objects, looks, signal);
     if (uid !== undefined && (await updateNamespace(deps, stored, { ...stored.data, objects_digest: digest, k8s_uid: uid }))) return;
   }
 }
 
 /** The uid of the Kubernetes namespace; `undefined` where somebody removed it under our hands. */
-async function buildNamespace(deps: Deps, objects: NamespaceObjects, signal: AbortSignal): Promise<string | undefined> {
+async function buildNamespace(deps: Deps, objects: NamespaceObjects, looks: number, signal: AbortSignal): Promise<string | undefined> {
   const kubernetes = await deps.kubernetes();
   try {
     const uid = await createNamespace(kubernetes, objects.namespace, deps.installation, signal);
@@ -51,7 +50,7 @@ async function buildNamespace(deps: Deps, objects: NamespaceObjects, signal: Abo
     return uid;
   } catch (error) {
     if (!isNotFound(error) && !isNamespaceTerminating(error)) throw error;
-    await pause(GONE_POLL_MS, signal);
+    await pause(backoffMs(looks), signal);
     return undefined;
   }
 }
@@ -62,8 +61,11 @@ export async function forgetObjects(deps: Deps, namespace: string): Promise<void
   if (stored !== undefined) await updateNamespace(deps, stored, { ...stored.data, objects_digest: null });
 }
 
-function objectsOf(deps: Deps, document: NamespaceDocument, entitlements: Entitlements): NamespaceObjects {
+function objectsOf(deps: Deps, document: NamespaceDocument, ofOwner: Entitlements): NamespaceObjects {
   const { controlPlaneCidr, deniedEgressCidrs } = deps.config;
+  // The quota is a net below what the store admits. Where several users are admitted, one's limits would hold up another's pods.
+  const isShared = document.has_guests === true || Object.keys(document.grants ?? {}).length > 0;
+  const entitlements = isShared ? entitlementsOf('admin', {}, deps.config.entitlements) : ofOwner;
   return buildNamespaceObjects({
     installation: deps.installation,
     kubernetesNamespace: document.k8s_namespace,
@@ -88,7 +90,7 @@ async function createNamespace(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const name = body.metadata?.name ?? '';
-  for (;;) {
+  for (let looks = 0; ; looks += 1) {
     signal.throwIfAborted();
     try {
       return (await kubernetes.core.createNamespace({ body })).metadata?.uid;
@@ -108,7 +110,7 @@ async function createNamespace(
       await kubernetes.core.patchNamespace({ name, body: { metadata: { labels: wanted, annotations } } }, callOptions({ patch: 'merge' }));
       return present.metadata.uid;
     }
-    await pause(GONE_POLL_MS, signal);
+    await pause(backoffMs(looks), signal);
   }
 }
 

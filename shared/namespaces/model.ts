@@ -20,6 +20,8 @@ export interface NamespaceDocument {
   /** Ids of the volumes in it, which outlive sessions; absent in documents from before there were any. */
   readonly volumes?: Readonly<Record<string, true>>;
   readonly grants?: Grants;
+  /** Somebody who is not the owner has had something in it since it has been the owner's. */
+  readonly has_guests?: true;
   /** Since when nobody needs it; null while somebody does. */
   readonly emptied_at: string | null;
   /**

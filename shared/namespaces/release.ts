@@ -8,11 +8,9 @@ import type { Deps } from '../deps.ts';
 import { StoreError, type StoredDocument } from '../documents/port.ts';
 import { statusOf } from '../kubernetes/errors.ts';
 import type { Kubernetes } from '../kubernetes/port.ts';
-import { pause } from '../kubernetes/retry.ts';
+import { backoffMs, pause } from '../kubernetes/retry.ts';
 import type { NamespaceDocument } from './model.ts';
 import { readOwnNamespace } from './read.ts';
-
-const GONE_POLL_MS = 100;
 
 /** Begins; does not wait. Does nothing where the document has changed meanwhile: somebody uses the namespace again. */
 export async function releaseNamespace(deps: Deps, stored: StoredDocument<NamespaceDocument>): Promise<void> {
@@ -26,8 +24,13 @@ export async function releaseNamespace(deps: Deps, stored: StoredDocument<Namesp
   if (uid !== null) await deleteNamespaceObject(kubernetes, data.k8s_namespace, uid);
 }
 
-/** For whoever needs the name: waits until the released one is gone, and makes the document ready for another. */
-export async function finishRelease(deps: Deps, stored: StoredDocument<NamespaceDocument>, signal: AbortSignal): Promise<void> {
+/** For whoever needs the name: waits for the released one to go, and makes the document ready for another. `looks`: how often it has been looked for. */
+export async function finishRelease(
+  deps: Deps,
+  stored: StoredDocument<NamespaceDocument>,
+  looks: number,
+  signal: AbortSignal,
+): Promise<void> {
   const { data } = stored;
   const kubernetes = await deps.kubernetes();
   const present = await readOwnNamespace(kubernetes, data.k8s_namespace, deps.installation);
@@ -42,7 +45,7 @@ export async function finishRelease(deps: Deps, stored: StoredDocument<Namespace
     return;
   }
   if (present?.metadata?.deletionTimestamp === undefined) await deleteNamespaceObject(kubernetes, data.k8s_namespace, uid);
-  await pause(GONE_POLL_MS, signal);
+  await pause(backoffMs(looks), signal);
 }
 
 /** Whether the write went through; `false` means that the document has changed since it was read. */

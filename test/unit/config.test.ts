@@ -47,7 +47,10 @@ describe('parseConfig', () => {
     [{ GKE_CLUSTER_NAME: 'c' }, 'GKE_CLUSTER_LOCATION'],
     [{ BERTH_INSTALLATION_KEY: 'short' }, 'BERTH_INSTALLATION_KEY'],
     [{ BERTH_NAMESPACE_PREFIX: 'Berth_' }, 'BERTH_NAMESPACE_PREFIX'],
+    [{ BERTH_BLOBS: 'cloud-storage' }, 'BERTH_BLOBS_BUCKET'],
     [{ K_SERVICE: 'api' }, 'GKE_CLUSTER_NAME'],
+    [{ K_SERVICE: 'api', BERTH_KUBECONFIG: 'f' }, 'BERTH_BLOBS'],
+    [{ BERTH_WEBHOOKS_QUEUE: 'mine' }, 'BERTH_WEBHOOKS_QUEUE'],
     [{ BERTH_KUBECONFIG: 'f', BERTH_POD_CHANNEL: 'direct' }, 'BERTH_CONTROL_PLANE_CIDR'],
     [{ BERTH_KUBECONFIG: 'f', BERTH_HELPER_DELIVERY: 'init' }, 'BERTH_HELPER_IMAGE'],
   ];

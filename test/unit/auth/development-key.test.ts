@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { authenticate } from '../../../shared/auth/authenticate.ts';
 import { ensureDevelopmentKey } from '../../../shared/auth/development-key.ts';
 import { createKeyCache } from '../../../shared/auth/key-cache.ts';
+import { createRecent } from '../../../shared/auth/recent.ts';
 import { revokeKey } from '../../../shared/auth/keys.ts';
 import { systemClock } from '../../../shared/clock.ts';
 import { openDatabase } from '../../../shared/documents/database.ts';
@@ -33,7 +34,15 @@ function newStore(name: string): DocumentStore {
 }
 
 const callerOf = (store: DocumentStore, key: string) =>
-  authenticate(createKeyCache(store, systemClock), systemClock, { apiKey: key.trim(), authorization: undefined, requestId: 'r' });
+  authenticate(
+    {
+      keys: createKeyCache(store, systemClock),
+      clock: systemClock,
+      identity: undefined,
+      users: createRecent(async () => undefined, systemClock),
+    },
+    { apiKey: key.trim(), authorization: undefined, requestId: 'r' },
+  );
 
 describe('ensureDevelopmentKey', () => {
   it('writes a key that only its owner can read, of kind admin, for the user local of type admin', async () => {

@@ -52,6 +52,12 @@ describe('admit', () => {
     });
   });
 
+  it('puts the configuration’s limits between those of the type and the user’s own', () => {
+    const configured = { normal: { sessions: 2, cpu: 1 }, pro: { sessions: 7 } };
+    expect(entitlementsOf('normal', { cpu: 3 }, configured)).toMatchObject({ sessions: 2, cpu: 3, memory_gb: 8 });
+    expect(entitlementsOf('admin', {}, configured)).toEqual(entitlementsOf('admin'));
+  });
+
   it('never admits beyond a limit, whatever is asked for in whatever order', () => {
     const anyHold = fc.record({ sessions: fc.constant(1), cpu: fc.integer({ min: 1, max: 2000 }).map((milli) => milli / 1000) });
     fc.assert(

@@ -30,6 +30,16 @@ describe('a namespace', () => {
     });
   });
 
+  it('remembers that somebody else has had something in it, as long as it has its owner', () => {
+    const own = joinNamespace(undefined, joining, testNow);
+    expect(own).not.toHaveProperty('has_guests');
+    const shared = joinNamespace(own, { ...joining, user: 'bob', sessionId: 's2', invited: true }, testNow);
+    expect(shared).toMatchObject({ owner: 'alice', has_guests: true });
+    expect(joinNamespace(shared, { ...joining, sessionId: 's3' }, testNow)).toMatchObject({ has_guests: true });
+    const empty = { ...shared, sessions: {} };
+    expect(joinNamespace(empty, { ...joining, user: 'carol' }, testNow)).not.toHaveProperty('has_guests');
+  });
+
   it('is released when it has been empty for its linger, never while somebody needs it', () => {
     const used = joinNamespace(undefined, joining, testNow);
     const empty = leaveNamespace(used, 's1', testNow);
