@@ -36,6 +36,8 @@ export interface AttachedCluster {
 
 export interface ClusterOptions {
   readonly directory: string;
+  /** Absolute; where the buckets are that pods may mount. */
+  readonly buckets?: string;
   readonly images: readonly string[];
   readonly runtime: 'auto' | 'bwrap' | 'unshare' | 'plain';
 }

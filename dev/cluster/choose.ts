@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Config } from '../../shared/config.ts';
 import type { ClusterAccess } from '../../shared/kubernetes/access.ts';
+import { bucketsFolder } from '../../shared/storage/open-buckets.ts';
 import { attachCluster, type AttachedCluster } from './attach.ts';
 
 export interface ChosenCluster {
@@ -43,7 +44,8 @@ function external(access: ClusterAccess): ChosenCluster {
 
 async function embedded(config: Config, warnings: readonly string[]): Promise<ChosenCluster> {
   const directory = join(config.dataDirectory, 'cluster');
-  const attached = await attachCluster({ directory, images: config.devImages, runtime: config.devRuntime });
+  const buckets = resolve(bucketsFolder(config.dataDirectory));
+  const attached = await attachCluster({ directory, buckets, images: config.devImages, runtime: config.devRuntime });
   return {
     access: { type: 'kubeconfig', file: attached.kubeconfigFile },
     embedded: true,

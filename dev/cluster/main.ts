@@ -40,8 +40,8 @@ async function main(options: ClusterOptions): Promise<void> {
   const objects = openObjects(join(directory, 'objects.db'));
   const token = randomBytes(32).toString('base64url');
   const helper = await machineHelper(join(directory, 'helper'));
-  const { images, runtime } = options;
-  const started = await startNode({ objects, dataDirectory: directory, images, runtime, helper, log });
+  const { images, runtime, buckets } = options;
+  const started = await startNode({ objects, dataDirectory: directory, buckets, images, runtime, helper, log });
   const controllers = startControllers(objects, { capabilities: started.capabilities });
   const onError = (error: unknown, request: string): void => log(`${request}: ${error instanceof Error ? error.stack : String(error)}`);
   const api = await startApiServer({ objects, node: () => started.node, tokens: [token], onError });

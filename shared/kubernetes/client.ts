@@ -7,10 +7,11 @@ import type { RequestContext, ResponseContext } from '@kubernetes/client-node';
 import { openAccess, type ClusterAccess } from './access.ts';
 import { createExecDialer } from './exec-handshake.ts';
 import { openExecStream } from './exec-stream.ts';
+import { listMetadata } from './metadata.ts';
 import { openPortForward } from './port-forward.ts';
 import type { Kubernetes } from './port.ts';
 import { createTransport, type Transport, type TransportOptions } from './transport.ts';
-import { watchCollection } from './watch.ts';
+import { readChanges, watchCollection } from './watch.ts';
 
 const REQUEST_TIMEOUT_MS = 10_000;
 const LIST_TIMEOUT_MS = 30_000;
@@ -37,8 +38,13 @@ export async function connectKubernetes(access: ClusterAccess, options: Transpor
   return {
     core: new library.CoreV1Api(configuration),
     networking: new library.NetworkingV1Api(configuration),
+    batch: new library.BatchV1Api(configuration),
+    storage: new library.StorageV1Api(configuration),
+    custom: new library.CustomObjectsApi(configuration),
     version: new library.VersionApi(configuration),
     watch: (watchOptions) => watchCollection(transport, watchOptions),
+    changesSince: (changesOptions) => readChanges(transport, changesOptions),
+    listMetadata: (listOptions) => listMetadata(transport, listOptions),
     exec: (execOptions) => openExecStream(exec, execOptions),
     portForward: (forwardOptions) => openPortForward(exec, forwardOptions),
     close: async () => {

@@ -14,6 +14,14 @@ export async function pause(milliseconds: number, signal?: AbortSignal): Promise
   await sleep(milliseconds, undefined, signal === undefined ? {} : { signal });
 }
 
+const FIRST_LOOK_MS = 100;
+const LONGEST_LOOK_MS = 3000;
+
+/** How long to wait before the look after so many in vain: what takes its time is not asked for ten times a second. */
+export function backoffMs(looks: number): number {
+  return Math.min(LONGEST_LOOK_MS, FIRST_LOOK_MS * 2 ** Math.min(looks, 10));
+}
+
 /**
  * Calls until it succeeds, fails with something that `passes` does not recognise as passing by itself, or 5 seconds are over; then
  * throws the last error. The pauses double, with jitter.

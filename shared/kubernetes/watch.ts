@@ -8,9 +8,10 @@
 import type { KubernetesObject } from '@kubernetes/client-node';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { startDeadline } from '../deadline.ts';
 import { KubernetesError, KubernetesUnreachable, parseStatus, type KubernetesStatus } from './errors.ts';
 import { parseJsonLines } from './json-lines.ts';
-import type { WatchEvent, WatchOptions } from './port.ts';
+import type { ChangeEvent, ChangesOptions, WatchEvent, WatchOptions } from './port.ts';
 import type { Transport } from './transport.ts';
 
 export interface WatchTimes {
@@ -61,7 +62,8 @@ export async function* watchCollection<T extends KubernetesObject>(
         }
         continue;
       }
-      for await (const { event, resourceVersion } of watchOnce<T>(transport, options, version, times)) {
+      const seconds = Math.round(times.serverTimeoutSeconds * (1 + Math.random() / 2));
+      for await (const { event, resourceVersion } of watchOnce<T>(transport, options, version, seconds, times.silenceMs)) {
         version = resourceVersion;
         yield event;
       }
@@ -77,6 +79,30 @@ export async function* watchCollection<T extends KubernetesObject>(
     // A connection that has lasted is no failure, however it ended.
     failures = performance.now() - begun > LASTED_MS ? 0 : failures + 1;
     await pause(Math.max(retryAfterMs, backoffMs(failures, times)), signal);
+  }
+}
+
+/** A server that says nothing any more is given up a little after it should have ended the request. */
+const CHANGES_GRACE_MS = 5_000;
+
+/**
+ * The changes since a version, in one request that the server ends after `seconds`. Two seconds before, it sends a bookmark, if what it
+ * has seen is newer than what it has told; without one, the version of the last event is where to go on.
+ *
+ * @throws {KubernetesError} where the server refuses, and 410 where it has forgotten the version; {KubernetesUnreachable}.
+ */
+export async function* readChanges<T extends KubernetesObject>(
+  transport: Transport,
+  { seconds, resourceVersion, signal, ...collection }: ChangesOptions,
+): AsyncGenerator<ChangeEvent<T>, void, void> {
+  const limitMs = seconds * 1_000 + CHANGES_GRACE_MS;
+  using deadline = startDeadline(limitMs, signal);
+  const options = { ...collection, signal: deadline.signal };
+  try {
+    for await (const { event } of watchOnce<T>(transport, options, resourceVersion, seconds, limitMs)) yield event;
+  } catch (error) {
+    if (signal?.aborted === true || error instanceof KubernetesError || error instanceof KubernetesUnreachable) throw error;
+    throw new KubernetesUnreachable('The changes could not be read to their end.', { cause: error });
   }
 }
 
@@ -101,11 +127,12 @@ async function* watchOnce<T extends KubernetesObject>(
   transport: Transport,
   options: WatchOptions,
   version: string,
-  times: WatchTimes,
-): AsyncGenerator<{ event: WatchEvent<T>; resourceVersion: string }, void, void> {
-  const timeoutSeconds = String(Math.round(times.serverTimeoutSeconds * (1 + Math.random() / 2)));
+  seconds: number,
+  silenceMs: number,
+): AsyncGenerator<{ event: ChangeEvent<T>; resourceVersion: string }, void, void> {
+  const timeoutSeconds = String(seconds);
   const query = queryOf(options, { watch: 'true', allowWatchBookmarks: 'true', resourceVersion: version, timeoutSeconds });
-  const answer = await transport.open({ method: 'GET', path: `${options.path}?${query}`, signal: options.signal }, times.silenceMs);
+  const answer = await transport.open({ method: 'GET', path: `${options.path}?${query}`, signal: options.signal }, silenceMs);
   if (answer.statusCode !== 200) {
     const retryAfter = answer.headers['retry-after'];
     throw new KubernetesError(

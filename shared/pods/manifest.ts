@@ -16,6 +16,8 @@ import {
   sessionLabels,
 } from './names.ts';
 import { waitForHelper } from '../helper/wait-for-helper.ts';
+import type { SessionVolume } from '../storage/model.ts';
+import { withVolumes } from './pod-volumes.ts';
 import { enforcePolicy } from './policy.ts';
 
 /** Quantities as Kubernetes writes them: `250m`, `512Mi`. */
@@ -39,11 +41,17 @@ export interface PodInput {
   /** The caller's or template's own; runs under the helper. */
   readonly command?: readonly string[];
   readonly resources: { readonly requests: ComputeAmounts; readonly limits: ComputeAmounts };
+  /** Of the folder that the pod has at `/workspace` unless a volume is mounted there. */
   readonly workspaceSizeGib: number;
+  readonly volumes?: readonly SessionVolume[];
+  /** Without a type any accelerator will do. */
+  readonly gpu?: { readonly type: string | null; readonly count: number };
   /** The names of the caller's own environment; the values are in the session's Secret. */
   readonly envNames: readonly string[];
   /** The hard cap on the pod's life, should Berth never come back. */
   readonly activeDeadlineSeconds: number;
+  /** Between TERM and KILL; 10 s. */
+  readonly gracePeriodSeconds?: number;
   readonly helper: HelperInput;
   readonly egress?: 'web' | 'open';
   readonly runtimeClassName?: string;
@@ -63,6 +71,9 @@ export interface PodDraft extends V1Pod {
 }
 
 const workspacePath = '/workspace';
+/** https://cloud.google.com/kubernetes-engine/docs/how-to/gpus */
+const gpuResource = 'nvidia.com/gpu';
+const gpuSelector = 'cloud.google.com/gke-accelerator';
 const TMP_SIZE_GIB = 1;
 // For what a program writes beside its volumes, and for the kubelet's copy of its output.
 const LAYER_SIZE_GIB = 1;
@@ -79,6 +90,7 @@ export function buildPod(input: PodInput): V1Pod {
     withEnvironment,
     withWorkspace,
     withTmp,
+    withVolumes,
     withHelper,
     withHelperSecret,
     withLifetime,
@@ -140,15 +152,21 @@ function withIdentity(pod: PodDraft, input: PodInput): PodDraft {
   };
 }
 
-function withResources(pod: PodDraft, { resources, workspaceSizeGib }: PodInput): PodDraft {
+function withResources(pod: PodDraft, input: PodInput): PodDraft {
+  const { resources, gpu } = input;
   // emptyDirs count towards the limit of the container's ephemeral storage, so it must exceed them, or it would be what evicts.
-  const limitGib = workspaceSizeGib + TMP_SIZE_GIB + HELPER_SIZE_GIB + LAYER_SIZE_GIB;
+  const limitGib = (hasOwnWorkspace(input) ? input.workspaceSizeGib : 0) + TMP_SIZE_GIB + HELPER_SIZE_GIB + LAYER_SIZE_GIB;
+  const accelerators = gpu === undefined ? {} : { [gpuResource]: String(gpu.count) };
   return withContainer(pod, {
     resources: {
-      requests: { ...resources.requests, 'ephemeral-storage': '256Mi' },
-      limits: { ...resources.limits, 'ephemeral-storage': `${String(limitGib)}Gi` },
+      requests: { ...resources.requests, 'ephemeral-storage': '256Mi', ...accelerators },
+      limits: { ...resources.limits, 'ephemeral-storage': `${String(limitGib)}Gi`, ...accelerators },
     },
   });
+}
+
+function hasOwnWorkspace({ volumes = [] }: PodInput): boolean {
+  return !volumes.some(({ mount_path: path }) => path === workspacePath);
 }
 
 /** Kubernetes lets `env` win over `envFrom`: the caller cannot replace what Berth states. */
@@ -171,8 +189,9 @@ function withEnvironment(pod: PodDraft, input: PodInput): PodDraft {
   return withContainer(pod, { env, envFrom: [{ secretRef: { name: envSecretName(input.sessionId) } }] });
 }
 
-function withWorkspace(pod: PodDraft, { workspaceSizeGib }: PodInput): PodDraft {
-  return withContainer(withEmptyDir(pod, 'workspace', workspacePath, workspaceSizeGib), { workingDir: workspacePath });
+function withWorkspace(pod: PodDraft, input: PodInput): PodDraft {
+  const draft = hasOwnWorkspace(input) ? withEmptyDir(pod, 'workspace', workspacePath, input.workspaceSizeGib) : pod;
+  return withContainer(draft, { workingDir: workspacePath });
 }
 
 function withTmp(pod: PodDraft): PodDraft {
@@ -215,15 +234,16 @@ function withHelperSecret(pod: PodDraft, { helper, sessionId, generation }: PodI
   return withContainer({ ...pod, spec: { ...pod.spec, volumes } }, { volumeMounts });
 }
 
-function withLifetime(pod: PodDraft, { activeDeadlineSeconds }: PodInput): PodDraft {
+function withLifetime(pod: PodDraft, { activeDeadlineSeconds, gracePeriodSeconds = GRACE_PERIOD_SECONDS }: PodInput): PodDraft {
   return {
     ...pod,
-    spec: { ...pod.spec, restartPolicy: 'Always', terminationGracePeriodSeconds: GRACE_PERIOD_SECONDS, activeDeadlineSeconds },
+    spec: { ...pod.spec, restartPolicy: 'Always', terminationGracePeriodSeconds: gracePeriodSeconds, activeDeadlineSeconds },
   };
 }
 
 /** A pod on a node that is lost waits one minute for it, not the five that Kubernetes adds by default. */
-function withPlacement(pod: PodDraft, { runtimeClassName, nodeSelector }: PodInput): PodDraft {
+function withPlacement(pod: PodDraft, { runtimeClassName, nodeSelector: asked = {}, gpu }: PodInput): PodDraft {
+  const nodeSelector = { ...asked, ...(gpu !== undefined && gpu.type !== null && { [gpuSelector]: gpu.type }) };
   const tolerations = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'].map((key) => ({
     key,
     operator: 'Exists',
@@ -236,7 +256,7 @@ function withPlacement(pod: PodDraft, { runtimeClassName, nodeSelector }: PodInp
       ...pod.spec,
       tolerations,
       ...(runtimeClassName !== undefined && { runtimeClassName }),
-      ...(nodeSelector !== undefined && { nodeSelector: { ...nodeSelector } }),
+      ...(Object.keys(nodeSelector).length > 0 && { nodeSelector }),
     },
   };
 }

@@ -13,6 +13,14 @@ export const labels = {
   generation: 'berth.dev/generation',
   /** `open` on pods whose template lets them reach every port of the internet. */
   egress: 'berth.dev/egress',
+  /** On claims and snapshots: the volume that they are of. */
+  volume: 'berth.dev/volume',
+  /** On claims: which of the volumes that have had this id one after another. */
+  incarnation: 'berth.dev/incarnation',
+  /** On snapshots: which of a volume's. */
+  snapshot: 'berth.dev/snapshot',
+  /** `true` on pods that mount a bucket: they reach the metadata server, for their service account's tokens. */
+  bucket: 'berth.dev/bucket',
   managedBy: 'app.kubernetes.io/managed-by',
 } as const;
 
@@ -21,6 +29,8 @@ export const annotations = {
   user: 'berth.dev/user',
   /** The namespace as given; the object's name holds its slug. */
   namespace: 'berth.dev/namespace',
+  /** The volume's name as given. */
+  volumeName: 'berth.dev/volume-name',
   safeToEvict: 'cluster-autoscaler.kubernetes.io/safe-to-evict',
 } as const;
 
@@ -35,6 +45,22 @@ export { helperPort } from '../helper/address.ts';
 
 export function podName(sessionId: string): string {
   return `berth-${sessionId}`;
+}
+
+export function claimName(volumeId: string): string {
+  return `berth-${volumeId}`;
+}
+
+/**
+ * Pods that mount a claim which one node alone may have carry this label and have an affinity to it. The claim is in the key: a pod may
+ * mount several, and a label has one value.
+ */
+export function mountLabel(claim: string): string {
+  return `volume.berth.dev/${claim}`;
+}
+
+export function snapshotName(snapshotId: string): string {
+  return `berth-${snapshotId}`;
 }
 
 /** Where the helper has its program, its socket and what it keeps on disk. */

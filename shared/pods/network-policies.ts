@@ -51,10 +51,24 @@ export function networkPolicies({ deniedCidrs, controlPlaneCidr }: NetworkInput)
       spec: { podSelector: { matchLabels: { [labels.egress]: 'open' } }, policyTypes: ['Egress'], egress: [{ to: [internet] }] },
     },
   ];
+  policies.push({ name: 'berth-bucket', spec: metadataServer });
   if (controlPlaneCidr === undefined) return policies;
   const ingress = [{ _from: [{ ipBlock: { cidr: controlPlaneCidr } }], ports: [{ port: helperPort, protocol: 'TCP' }] }];
   return [...policies, { name: 'berth-helper', spec: { podSelector: {}, policyTypes: ['Ingress'], ingress } }];
 }
+
+/**
+ * Where the bucket driver's sidecar gets the service account's tokens, with and without Dataplane V2
+ * (https://cloud.google.com/kubernetes-engine/docs/how-to/network-policy#network-policy-and-workload-identity).
+ */
+const metadataServer: V1NetworkPolicySpec = {
+  podSelector: { matchLabels: { [labels.bucket]: 'true' } },
+  policyTypes: ['Egress'],
+  egress: [
+    { to: [{ ipBlock: { cidr: '169.254.169.254/32' } }], ports: [{ port: 80, protocol: 'TCP' }] },
+    { to: [{ ipBlock: { cidr: '169.254.169.252/32' } }], ports: [{ port: 988, protocol: 'TCP' }] },
+  ],
+};
 
 const dns: V1NetworkPolicySpec = {
   podSelector: {},

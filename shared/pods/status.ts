@@ -4,6 +4,7 @@
  * @module
  */
 import type { CoreV1Event, V1ContainerStateTerminated, V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
+import { containerName } from './names.ts';
 
 export type PodState =
   | { readonly kind: 'pending'; readonly reason: string; readonly message: string }
@@ -40,12 +41,18 @@ const endedReasons: Readonly<Record<string, string>> = {
 function endedState(pod: V1Pod): PodState | undefined {
   const { phase, reason = phase ?? 'Failed', message } = pod.status ?? {};
   if (phase === 'Failed' || phase === 'Succeeded') {
-    const terminated = pod.status?.containerStatuses?.[0]?.state?.terminated;
+    const terminated = sessionStatus(pod)?.state?.terminated;
     if (pod.status?.reason === undefined && terminated?.reason === 'OOMKilled') return failed('OOMKilled', outOfMemory);
     return failed(reason, endedReasons[reason] ?? `The pod has ended (${reason})`, message);
   }
   if (pod.metadata?.deletionTimestamp !== undefined) return failed('Deleted', 'The pod is being deleted.');
   return undefined;
+}
+
+/** Of the session's own container. GKE may put the sidecar of a bucket before it. */
+export function sessionStatus(pod: V1Pod): V1ContainerStatus | undefined {
+  const statuses = pod.status?.containerStatuses ?? [];
+  return statuses.find(({ name }) => name === containerName) ?? statuses[0];
 }
 
 const outOfMemory = 'The container was killed because it used more memory than its limit.';
@@ -102,7 +109,7 @@ function readyState(pod: V1Pod): PodState | undefined {
     uid: pod.metadata?.uid ?? '',
     podIp: pod.status?.podIP ?? '',
     nodeName: pod.spec?.nodeName ?? '',
-    restartCount: pod.status?.containerStatuses?.[0]?.restartCount ?? 0,
+    restartCount: sessionStatus(pod)?.restartCount ?? 0,
   };
 }
 
@@ -123,7 +130,7 @@ function pendingState(
   if (scheduled?.status !== 'True') return pending('Scheduling', 'The pod waits for a node.');
   const warning = latestWarning(events);
   if (warning !== undefined) return pending(warning.reason ?? 'Warning', sentence('The pod is not ready yet', warning.message));
-  const status = pod.status?.containerStatuses?.[0];
+  const status = sessionStatus(pod);
   if (status?.state?.terminated !== undefined) return pending('Restarting', 'The container is being restarted.');
   const reason = status?.state?.waiting?.reason ?? 'Starting';
   return pending(

@@ -25,6 +25,11 @@ export type Grants = Readonly<Record<string, Access>>;
 /** `volumes/{id}`. */
 export interface VolumeDocument {
   readonly id: string;
+  /**
+   * Told apart from an earlier volume of the same name, whose end somebody may still be finishing: its claim and its bucket say the same,
+   * and who made them for one touches no other's.
+   */
+  readonly incarnation: string;
   readonly type: VolumeType;
   /** The caller's, or `session-<id>`, `project-<digest>`, `conversation-<digest>`; one of a kind in its namespace. */
   readonly name: string;
@@ -44,8 +49,16 @@ export interface VolumeDocument {
   readonly status: VolumeStatus;
   readonly reason: string | null;
   readonly retain: boolean;
+  /** Id of the session whose create made it; absent where it was made for itself. */
+  readonly made_by?: string;
+  /** It goes with the session that is ending: nobody else may mount it any more. */
+  readonly going?: true;
   /** Ids of the sessions that mount it, ended ones left out. */
   readonly sessions: Readonly<Record<string, true>>;
+  /** Of a bucket: the other Kubernetes namespaces whose pods were let in, until that is taken back. */
+  readonly readers?: Readonly<Record<string, true>>;
+  /** Ids of the snapshots made of it that are still there. */
+  readonly snapshots?: Readonly<Record<string, true>>;
   readonly grants: Grants;
   /** Id of the snapshot that it was made from. */
   readonly snapshot_id: string | null;
@@ -70,4 +83,26 @@ export interface SessionVolume {
   /** Of a bucket: only what lies below it is mounted. */
   readonly prefix?: string;
   readonly mount_options?: readonly string[];
+}
+
+export const snapshotStatuses = ['creating', 'ready', 'failed', 'deleting', 'deleted'] as const;
+export type SnapshotStatus = (typeof snapshotStatuses)[number];
+
+/** `snapshots/{id}`. */
+export interface SnapshotDocument {
+  readonly id: string;
+  readonly volume_id: string;
+  readonly user: string;
+  readonly namespace: string;
+  readonly k8s_namespace: string;
+  /** Of the VolumeSnapshot in Kubernetes. */
+  readonly snapshot_name: string;
+  /** What a volume made from it has to hold. */
+  readonly size_gb: number;
+  readonly status: SnapshotStatus;
+  readonly reason: string | null;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly due_at: string | null;
+  readonly purge_at: string | null;
 }

@@ -94,6 +94,17 @@ export const networkPolicies = define('networking.k8s.io/v1', 'networkpolicies',
   shortNames: ['netpol'],
   generation: true,
 });
+/** Not Kubernetes' own: served as a cluster with the snapshot controller serves them. */
+export const snapshots = define('snapshot.storage.k8s.io/v1', 'volumesnapshots', 'VolumeSnapshot', {
+  shortNames: ['vs'],
+  subresources: ['status'],
+  generation: true,
+});
+export const snapshotContents = define('snapshot.storage.k8s.io/v1', 'volumesnapshotcontents', 'VolumeSnapshotContent', {
+  shortNames: ['vsc'],
+  namespaced: false,
+  verbs: READ,
+});
 export const storageClasses = define('storage.k8s.io/v1', 'storageclasses', 'StorageClass', {
   shortNames: ['sc'],
   namespaced: false,
@@ -114,6 +125,8 @@ export const kinds: readonly Kind[] = [
   nodes,
   networkPolicies,
   storageClasses,
+  snapshots,
+  snapshotContents,
 ];
 
 /** The row of a resource; `undefined` for what is not served. */

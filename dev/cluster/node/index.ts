@@ -10,7 +10,7 @@
  */
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, realpathSync, rmSync, statSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Capabilities, Node, Objects } from '../port.ts';
 import { Kubelet, removeLeftovers } from './kubelet.ts';
 import { MemoryWatcher } from './limits/memory-watcher.ts';
@@ -32,8 +32,10 @@ import { createUnshareRuntime } from './runtime/unshare.ts';
 
 export interface NodeOptions {
   readonly objects: Objects;
-  /** For this node alone: `pods/`, `volumes/`, `logs/` and `sandbox/` are made in it. */
+  /** For this node alone: `pods/`, `volumes/`, `snapshots/`, `logs/` and `sandbox/` are made in it. */
   readonly dataDirectory: string;
+  /** Where the buckets are that pods may mount; absent: there are none. */
+  readonly buckets?: string | undefined;
   /** Images that the node takes as present, besides those of the built-in templates. */
   readonly images: readonly string[];
   readonly runtime?: RuntimeName | 'auto';
@@ -55,13 +57,16 @@ export interface StartedNode {
  * not work here; `auto` takes the best that does.
  */
 export async function startNode(options: NodeOptions): Promise<StartedNode> {
-  const { objects, dataDirectory, images, runtime: wanted = 'auto', helper, volumeIntervalMs, log } = options;
+  const { objects, dataDirectory, buckets, images, runtime: wanted = 'auto', helper, volumeIntervalMs, log } = options;
   const folder = (name: string): string => {
-    const path = join(dataDirectory, name);
+    const path = resolve(dataDirectory, name);
     mkdirSync(path, { recursive: true, mode: 0o700 });
     return realpathSync(path);
   };
-  const folders = { pods: folder('pods'), volumes: folder('volumes'), logs: folder('logs') };
+  const folders = {
+    ...{ pods: folder('pods'), volumes: folder('volumes'), logs: folder('logs'), snapshots: folder('snapshots') },
+    buckets: buckets === undefined ? undefined : folder(buckets),
+  };
   const sandbox = folder('sandbox');
   const nodeId = createHash('sha256').update(sandbox).digest('hex').slice(0, 12);
   const asRoot = process.getuid?.() === 0;
@@ -69,7 +74,8 @@ export async function startNode(options: NodeOptions): Promise<StartedNode> {
   for (const pid of markedProcesses(`${NODE_VARIABLE}=${nodeId}`)) sendSignal(pid, 'SIGKILL');
   const { runtime, refused } = await chooseFor({ dataDirectory, sandbox, nodeId, asRoot, helper }, wanted);
   const stopReaper = runtime.name === 'plain' ? startReaper(nodeId) : undefined;
-  if (runtime.name === 'plain' && asRoot) openFolders([folders.pods, folders.volumes, sandbox, join(dataDirectory, LINK_FOLDER)]);
+  if (runtime.name === 'plain' && asRoot)
+    openFolders([folders.pods, folders.volumes, folders.buckets, sandbox, join(dataDirectory, LINK_FOLDER)]);
   const memoryWatcher = existsSync('/proc/self/statm') ? new MemoryWatcher() : undefined;
   const context: NodeContext = {
     ...{ runtime, controlGroups, memoryWatcher, images, helper, folders, asRoot, log },
@@ -87,7 +93,7 @@ export async function startNode(options: NodeOptions): Promise<StartedNode> {
     memoryLimit: controlGroups?.memory === true || memoryWatcher !== undefined,
     registry: false,
     emptyImages: runtime.runsEmptyImages,
-    memoryVolumes: runtime.holdMemoryVolumes !== undefined,
+    memoryVolumes: runtime.holdVolumes !== undefined,
   };
   const warnings = [...describe(sandboxed, refused, capabilities), ...(sandboxed ? [] : tooLong(join(dataDirectory, LINK_FOLDER)))];
   log(`node: runtime ${runtime.name}, control groups ${controlGroups === undefined ? 'none' : 'yes'}`);
@@ -165,8 +171,8 @@ function reachableByOthers(folder: string): boolean {
 }
 
 /** Plain processes of another user have no mounts to reach their volumes by. */
-function openFolders(folders: readonly string[]): void {
-  for (const path of folders) {
+function openFolders(folders: readonly (string | undefined)[]): void {
+  for (const path of folders.filter((folder) => folder !== undefined)) {
     chmodSync(path, 0o711);
     chmodSync(dirname(path), 0o711);
   }

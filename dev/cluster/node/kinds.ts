@@ -20,3 +20,4 @@ export const secrets = core('secrets');
 export const configMaps = core('configmaps');
 export const claims = core('persistentvolumeclaims');
 export const persistentVolumes = core('persistentvolumes');
+export { snapshotContentResource as snapshotContents } from '../snapshot-objects.ts';

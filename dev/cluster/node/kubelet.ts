@@ -12,13 +12,14 @@ import type { V1ContainerStatus, V1PersistentVolume, V1PersistentVolumeClaim, V1
 import { NodeError, sandboxId } from '../port.ts';
 import type { ContainerExecOptions, ContainerProcess, LogOptions, Node, Objects } from '../port.ts';
 import { Addresses } from './addresses.ts';
-import { claims, configMaps, NODE_NAME, persistentVolumes, pods, secrets } from './kinds.ts';
+import { claims, configMaps, NODE_NAME, persistentVolumes, pods, secrets, snapshotContents } from './kinds.ts';
 import { addressesOfListener } from './listeners.ts';
 import { logFiles } from './logs/log-file.ts';
 import { readLog } from './logs/read-log.ts';
 import type { NodeContext } from './pods/pod-context.ts';
 import { PodWorker } from './pods/pod-worker.ts';
 import { removeFolder } from './remove-folder.ts';
+import { followCopies } from './volume-copies.ts';
 
 /** What a container gets between TERM and KILL when the whole node ends. */
 const STOP_GRACE_MS = 2000;
@@ -50,6 +51,7 @@ export class Kubelet implements Node {
         wake();
         if (type === 'DELETED') this.#removeVolume(object.spec?.volumeName);
       }),
+      followCopies(context, objects, wake),
       objects.subscribe<V1PersistentVolume>(persistentVolumes, ({ type, object }) => {
         if (type === 'DELETED') this.#removeVolume(object.metadata?.name);
       }),
@@ -162,6 +164,10 @@ export async function removeLeftovers({ folders }: NodeContext, objects: Objects
   ]);
   const stale = async (folder: string, known: ReadonlySet<string | undefined>): Promise<readonly string[]> =>
     existsSync(folder) ? (await readdir(folder)).filter((name) => !known.has(name)).map((name) => join(folder, name)) : [];
-  const found = await Promise.all([stale(folders.pods, uids), stale(folders.logs, uids), stale(folders.volumes, volumes)]);
+  const contents = new Set(objects.list(snapshotContents).map(({ metadata }) => metadata?.name));
+  const found = await Promise.all([
+    ...[stale(folders.pods, uids), stale(folders.logs, uids)],
+    ...[stale(folders.volumes, volumes), stale(folders.snapshots, contents)],
+  ]);
   await Promise.all(found.flat().map(removeFolder));
 }

@@ -8,6 +8,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { connectKubernetes } from '../../../shared/kubernetes/client.ts';
 import { describeAdmission } from './admission.ts';
+import { describeChanges } from './changes.ts';
 import { describeEmptyImages } from './empty-images.ts';
 import { describeExec } from './exec.ts';
 import { describeInitContainers } from './init-containers.ts';
@@ -63,6 +64,7 @@ export function describeKubernetes(name: string, connect: () => Promise<Cluster>
 
     describeObjects(subject);
     describeWatch(subject);
+    describeChanges(subject);
     describeAdmission(subject);
     describePods(subject);
     describePodFailures(subject);

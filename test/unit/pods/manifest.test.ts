@@ -60,6 +60,7 @@ describe('the pod of a session', () => {
           runAsUser: 1000,
           runAsGroup: 1000,
           fsGroup: 1000,
+          fsGroupChangePolicy: 'OnRootMismatch',
           seccompProfile: { type: 'RuntimeDefault' },
         },
         tolerations: [
@@ -209,7 +210,14 @@ describe('the policy', () => {
       hostNetwork: false,
       hostPID: false,
       hostIPC: false,
-      securityContext: { runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000, seccompProfile: { type: 'RuntimeDefault' } },
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: 1000,
+        runAsGroup: 1000,
+        fsGroup: 1000,
+        fsGroupChangePolicy: 'OnRootMismatch',
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
       containers: [{ name: 'a', securityContext: restricted }],
       initContainers: [{ name: 'b', securityContext: restricted }],
     });

@@ -122,6 +122,14 @@ describe("a tenant's namespace", () => {
         policyTypes: ['Egress'],
         egress: [{ to: [internet] }],
       }),
+      policy('berth-bucket', {
+        podSelector: { matchLabels: { 'berth.dev/bucket': 'true' } },
+        policyTypes: ['Egress'],
+        egress: [
+          { to: [{ ipBlock: { cidr: '169.254.169.254/32' } }], ports: [{ port: 80, protocol: 'TCP' }] },
+          { to: [{ ipBlock: { cidr: '169.254.169.252/32' } }], ports: [{ port: 988, protocol: 'TCP' }] },
+        ],
+      }),
       policy('berth-helper', {
         podSelector: {},
         policyTypes: ['Ingress'],

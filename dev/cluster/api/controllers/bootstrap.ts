@@ -61,7 +61,7 @@ function nodeObject(capabilities: Capabilities, now: Date): V1Node {
     cpu: String(availableParallelism() * CPU_OVERCOMMIT),
     memory: `${Math.floor(totalmem() / 1024)}Ki`,
     'ephemeral-storage': '10Ti',
-    pods: '250',
+    pods: '1100',
   };
   const system = {
     architecture,

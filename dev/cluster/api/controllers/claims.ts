@@ -7,7 +7,9 @@
 import type { V1PersistentVolume, V1PersistentVolumeClaim, V1Pod, V1StorageClass } from '@kubernetes/client-node';
 import type { ObjectStore } from '../object-store.ts';
 import { quantityOf } from '../quantity.ts';
+import { RESTORED_FROM } from '../../snapshot-objects.ts';
 import { claims, NODE_NAME, pods, storageClasses, volumes } from '../resources.ts';
+import { dataSourceOf } from './snapshots.ts';
 
 const PROTECTION = 'kubernetes.io/pvc-protection';
 const PROVISIONER = 'berth.local/folder';
@@ -22,15 +24,14 @@ export function bindClaim(objects: ObjectStore, claim: V1PersistentVolumeClaim):
   const { uid = '', namespace = '', name = '', resourceVersion = '' } = claim.metadata ?? {};
   const { storageClassName = '', accessModes = [], resources, volumeMode = 'Filesystem' } = claim.spec ?? {};
   const storageClass = objects.get<V1StorageClass>(storageClasses, undefined, storageClassName);
-  if (storageClass === undefined) return `storageclass.storage.k8s.io "${storageClassName}" not found`;
-  if (storageClassName.endsWith('-rwo') && accessModes.some((mode) => mode === 'ReadWriteMany' || mode === 'ReadOnlyMany')) {
-    objects.recordEvent(
-      claim,
-      'Warning',
-      'ProvisioningFailed',
-      `failed to provision volume with StorageClass "${storageClassName}": a disk cannot be mounted with ${accessModes.join(', ')}`,
-      PROVISIONER,
-    );
+  // A class that is not there cannot say that it waits for a pod.
+  if (storageClass === undefined) return 'pod has unbound immediate PersistentVolumeClaims';
+  const isShared = accessModes.some((mode) => mode === 'ReadWriteMany' || mode === 'ReadOnlyMany');
+  const unmountable = storageClassName.endsWith('-rwo') && isShared ? `a disk cannot be mounted with ${accessModes.join(', ')}` : undefined;
+  const { content, obstacle = unmountable } = dataSourceOf(objects, claim);
+  if (obstacle !== undefined) {
+    const message = `failed to provision volume with StorageClass "${storageClassName}": ${obstacle}`;
+    objects.recordEvent(claim, 'Warning', 'ProvisioningFailed', message, PROVISIONER);
     return `volume of claim "${name}" cannot be provisioned`;
   }
   const volumeName = `pvc-${uid}`;
@@ -39,7 +40,7 @@ export function bindClaim(objects: ObjectStore, claim: V1PersistentVolumeClaim):
     objects.create<V1PersistentVolume>(volumes, {
       metadata: {
         name: volumeName,
-        annotations: { 'pv.kubernetes.io/provisioned-by': PROVISIONER },
+        annotations: { 'pv.kubernetes.io/provisioned-by': PROVISIONER, ...(content !== undefined && { [RESTORED_FROM]: content }) },
         finalizers: ['kubernetes.io/pv-protection'],
       },
       spec: {
@@ -54,6 +55,12 @@ export function bindClaim(objects: ObjectStore, claim: V1PersistentVolumeClaim):
       status: { phase: 'Bound' },
     });
   }
+  markBound(objects, claim, volumeName, capacity);
+  return undefined;
+}
+
+function markBound(objects: ObjectStore, claim: V1PersistentVolumeClaim, volumeName: string, capacity: Record<string, string>): void {
+  const { namespace, name = '' } = claim.metadata ?? {};
   objects.update<V1PersistentVolumeClaim>(claims, namespace, name, (object) => {
     const { metadata = {} } = object;
     object.metadata = {
@@ -61,10 +68,9 @@ export function bindClaim(objects: ObjectStore, claim: V1PersistentVolumeClaim):
       annotations: { ...metadata.annotations, 'pv.kubernetes.io/bind-completed': 'yes', 'volume.kubernetes.io/selected-node': NODE_NAME },
     };
     object.spec = { ...object.spec, volumeName };
-    object.status = { phase: 'Bound', accessModes, capacity };
+    object.status = { phase: 'Bound', accessModes: claim.spec?.accessModes ?? [], capacity };
   });
   objects.recordEvent(claim, 'Normal', 'ProvisioningSucceeded', `Successfully provisioned volume ${volumeName}`, PROVISIONER);
-  return undefined;
 }
 
 export function startClaimController(objects: ObjectStore): () => void {
@@ -72,15 +78,7 @@ export function startClaimController(objects: ObjectStore): () => void {
     objects.subscribe<V1PersistentVolumeClaim>(claims, ({ type, object }) => {
       if (type === 'DELETED') return releaseVolume(objects, object);
       if (object.metadata?.deletionTimestamp !== undefined) return unprotect(objects, object);
-      if (type === 'ADDED' && object.status?.phase === 'Pending') {
-        objects.recordEvent(
-          object,
-          'Normal',
-          'WaitForFirstConsumer',
-          'waiting for first consumer to be created before binding',
-          'persistentvolume-controller',
-        );
-      }
+      if (type === 'ADDED' && object.status?.phase === 'Pending') announce(objects, object);
       grow(objects, object);
     }),
     objects.subscribe<V1Pod>(pods, ({ type, object }) => {
@@ -92,6 +90,17 @@ export function startClaimController(objects: ObjectStore): () => void {
     }),
   ];
   return () => unsubscribe.forEach((stop) => stop());
+}
+
+/** What a claim that is not bound yet waits for. */
+function announce(objects: ObjectStore, claim: V1PersistentVolumeClaim): void {
+  const { storageClassName = '' } = claim.spec ?? {};
+  const component = 'persistentvolume-controller';
+  if (objects.get<V1StorageClass>(storageClasses, undefined, storageClassName) === undefined) {
+    const message = `storageclass.storage.k8s.io "${storageClassName}" not found`;
+    return objects.recordEvent(claim, 'Warning', 'ProvisioningFailed', message, component);
+  }
+  objects.recordEvent(claim, 'Normal', 'WaitForFirstConsumer', 'waiting for first consumer to be created before binding', component);
 }
 
 function hasEnded(pod: V1Pod): boolean {

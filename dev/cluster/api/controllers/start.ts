@@ -11,6 +11,7 @@ import { startGarbageCollector } from './garbage.ts';
 import { startNamespaceController } from './namespaces.ts';
 import { startQuotaController } from './quota.ts';
 import { startScheduler } from './scheduler.ts';
+import { startSnapshotController } from './snapshots.ts';
 
 export interface Controllers {
   /** Stops all of them; to be called before the store is closed. */
@@ -30,6 +31,7 @@ export function startControllers(objects: ObjectStore, { capabilities, now = () 
     startGarbageCollector(objects, now),
     startQuotaController(objects),
     startClaimController(objects),
+    startSnapshotController(objects, now),
     startScheduler(objects, now),
   ];
   return { close: () => stops.forEach((stop) => stop()) };

@@ -201,7 +201,7 @@ export class ContainerRunner {
         mounts,
         ownMounts: [...imageMounts(image, node.helper), ...(group?.mounts ?? [])],
         empty: image.content !== 'machine',
-        memoryVolumes: this.#context.memoryVolumes(),
+        heldVolumes: this.#context.heldVolumes(),
         controlGroups: group?.joinFiles ?? [],
         processLimit: node.controlGroups?.processes === true ? undefined : CONTAINER_PROCESS_RLIMIT,
       });

@@ -7,7 +7,7 @@ import type { V1Pod } from '@kubernetes/client-node';
 import type { ControlGroups } from '../limits/port.ts';
 import type { MemoryWatcher } from '../limits/memory-watcher.ts';
 import type { VolumeWatcher } from '../limits/volume-watcher.ts';
-import type { MemoryVolumes, Runtime } from '../runtime/port.ts';
+import type { HeldVolumes, Runtime } from '../runtime/port.ts';
 import type { References } from './container-config.ts';
 
 /** What the node offers to all its pods. */
@@ -20,7 +20,14 @@ export interface NodeContext {
   readonly helper: string | undefined;
   /** Names of images besides the built-in ones. */
   readonly images: readonly string[];
-  readonly folders: { readonly pods: string; readonly volumes: string; readonly logs: string };
+  readonly folders: {
+    readonly pods: string;
+    readonly volumes: string;
+    readonly logs: string;
+    readonly snapshots: string;
+    /** Of whoever started the cluster: what Cloud Storage is elsewhere. */
+    readonly buckets: string | undefined;
+  };
   readonly asRoot: boolean;
   readonly log: (message: string) => void;
   readonly now: () => Date;
@@ -33,7 +40,7 @@ export interface PodContext {
   pod(): V1Pod;
   address(): string;
   volumes(): ReadonlyMap<string, string>;
-  memoryVolumes(): MemoryVolumes | undefined;
+  heldVolumes(): HeldVolumes | undefined;
   recordEvent(type: 'Normal' | 'Warning', reason: string, message: string): void;
   /** A record has changed: the status is to be written. */
   changed(): void;

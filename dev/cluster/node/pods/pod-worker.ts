@@ -5,12 +5,13 @@
  */
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
-import type { V1Container, V1Pod } from '@kubernetes/client-node';
+import type { V1Container, V1PersistentVolume, V1Pod } from '@kubernetes/client-node';
 import type { Objects } from '../../port.ts';
+import { RESTORED_FROM } from '../../snapshot-objects.ts';
 import type { Addresses } from '../addresses.ts';
-import { claims, configMaps, pods, secrets } from '../kinds.ts';
+import { claims, configMaps, persistentVolumes, pods, secrets } from '../kinds.ts';
 import { removeFolder } from '../remove-folder.ts';
-import type { MemoryVolumes } from '../runtime/port.ts';
+import type { BoundFolder, HeldVolumes } from '../runtime/port.ts';
 import { callAfter, pause } from '../timers.ts';
 import { createRecord } from './container-record.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -41,7 +42,7 @@ export class PodWorker {
   #pod: V1Pod;
   #address: string | undefined;
   #volumes: ReadonlyMap<string, string> = new Map();
-  #memoryVolumes: MemoryVolumes | undefined;
+  #heldVolumes: HeldVolumes | undefined;
   #failure: PodFacts['failure'];
   #changes = new AbortController();
   #deleted = false;
@@ -153,7 +154,7 @@ export class PodWorker {
         await Promise.all(containers.map((container) => this.#startContainer(container, this.#containers, restartPolicy).done));
       unwatch();
     }
-    this.#memoryVolumes?.release();
+    this.#heldVolumes?.release();
     cancelDeadline?.();
     this.#writeStatus();
   }
@@ -174,14 +175,19 @@ export class PodWorker {
   async #prepare(): Promise<boolean> {
     while (this.#mayStart()) {
       try {
-        this.#volumes = prepareVolumes(this.#pod, {
+        const { folders, bound } = prepareVolumes(this.#pod, {
           folder: join(this.#node.folders.pods, this.uid, 'volumes'),
           claimFolder: this.#node.folders.volumes,
           references: this.#context.references,
+          bucketFolder: this.#node.folders.buckets,
           claim: (name) => this.#objects.get(claims, this.#pod.metadata?.namespace, name),
+          isCopy: (name) =>
+            this.#objects.get<V1PersistentVolume>(persistentVolumes, undefined, name)?.metadata?.annotations?.[RESTORED_FROM] !== undefined,
           asRoot: this.#node.asRoot,
+          binds: this.#node.runtime.holdVolumes !== undefined,
         });
-        this.#memoryVolumes = await this.#holdMemoryVolumes();
+        this.#volumes = folders;
+        this.#heldVolumes = await this.#holdVolumes(bound);
         return true;
       } catch (error) {
         if (!(error instanceof VolumeError)) throw error;
@@ -192,10 +198,10 @@ export class PodWorker {
     return false;
   }
 
-  async #holdMemoryVolumes(): Promise<MemoryVolumes | undefined> {
-    const volumes = memoryVolumes(this.#pod, this.#volumes);
-    const hold = this.#node.runtime.holdMemoryVolumes;
-    // Without a sandbox they are folders as the others.
+  async #holdVolumes(bound: readonly BoundFolder[]): Promise<HeldVolumes | undefined> {
+    const volumes = [...memoryVolumes(this.#pod, this.#volumes), ...bound];
+    const hold = this.#node.runtime.holdVolumes;
+    // Without a sandbox those in memory are folders as the others.
     if (volumes.length === 0 || hold === undefined) return undefined;
     return hold(volumes).catch((error: unknown) => {
       throw new VolumeError(error instanceof Error ? error.message : String(error));
@@ -204,7 +210,7 @@ export class PodWorker {
 
   /** Those in memory hold their limit by themselves. */
   #watchVolumes(): () => void {
-    const inMemory = this.#memoryVolumes !== undefined;
+    const inMemory = this.#node.runtime.holdVolumes !== undefined;
     const unwatch = limitedVolumes(this.#pod, this.#volumes, inMemory).map(({ name, folder, limitBytes, limit }) =>
       this.#node.volumeWatcher.watch({ folder, limitBytes, onExceeded: () => this.#evict(name, limit) }),
     );
@@ -242,7 +248,7 @@ export class PodWorker {
       pod: () => this.#pod,
       address: () => this.#address ?? '',
       volumes: () => this.#volumes,
-      memoryVolumes: () => this.#memoryVolumes,
+      heldVolumes: () => this.#heldVolumes,
       recordEvent: (type, reason, message) => {
         if (!this.#deleted) this.#objects.recordEvent(this.#pod, type, reason, message, COMPONENT);
       },

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, fchmodSync, fchownSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type {
   V1ConfigMapVolumeSource,
   V1Container,
+  V1CSIVolumeSource,
   V1PersistentVolumeClaim,
   V1Pod,
   V1SecretVolumeSource,
@@ -16,9 +17,10 @@ import type {
 import { parseQuantity } from '../quantities.ts';
 import { outsideId } from '../runtime/identity.ts';
 import { StartError } from '../runtime/port.ts';
-import type { MemoryVolume, Mount } from '../runtime/port.ts';
+import type { BoundFolder, MemoryVolume, Mount } from '../runtime/port.ts';
 import { configMapValues, ConfigError, resolveUser, secretValues } from './container-config.ts';
 import type { References } from './container-config.ts';
+import { LeavesFolderError, makeInnerFolder } from './inner-folder.ts';
 
 /** A volume is not there yet: the pod waits, and `FailedMount` is recorded where there is a message. */
 export class VolumeError extends Error {
@@ -34,34 +36,57 @@ export interface VolumeContext {
   /** `<data>/volumes`, where claims have theirs by the name of the persistent volume. */
   readonly claimFolder: string;
   readonly references: References;
+  /** Where the buckets of this machine are; absent: it has none. */
+  readonly bucketFolder?: string | undefined;
   claim(name: string): V1PersistentVolumeClaim | undefined;
+  /** Whether the volume is to be a copy of a snapshot, so that an empty folder in its place would be wrong. */
+  isCopy(volumeName: string): boolean;
   /** Files can be given to the pod's user. */
   readonly asRoot: boolean;
+  /** Folders can be mounted for this pod alone: it has a sandbox. */
+  readonly binds: boolean;
 }
 
-/** Makes what is missing; repeated at every start of the pod. Throws `VolumeError`. Returns the folder of each volume. */
-export function prepareVolumes(pod: V1Pod, context: VolumeContext): ReadonlyMap<string, string> {
+export interface PreparedVolumes {
+  /** By the name of the volume. */
+  readonly folders: ReadonlyMap<string, string>;
+  /** What has to be mounted on some of them before a container begins. */
+  readonly bound: readonly BoundFolder[];
+}
+
+/** Makes what is missing; repeated at every start of the pod. Throws `VolumeError`. */
+export function prepareVolumes(pod: V1Pod, context: VolumeContext): PreparedVolumes {
   const folders = new Map<string, string>();
+  const bound: BoundFolder[] = [];
   for (const volume of pod.spec?.volumes ?? []) {
     try {
-      folders.set(volume.name, prepareVolume(pod, volume, context));
+      const { folder, source } = prepareVolume(pod, volume, context);
+      folders.set(volume.name, folder);
+      if (source !== undefined) bound.push({ kind: 'folder', folder, source });
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
+      if (!(error instanceof ConfigError || error instanceof LeavesFolderError)) throw error;
       throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${error.message}`);
     }
   }
-  return folders;
+  return { folders, bound };
 }
 
-function prepareVolume(pod: V1Pod, volume: V1Volume, context: VolumeContext): string {
+/** `source`: what is to be mounted on the folder. */
+interface Prepared {
+  readonly folder: string;
+  readonly source?: string;
+}
+
+function prepareVolume(pod: V1Pod, volume: V1Volume, context: VolumeContext): Prepared {
   const folder = join(context.folder, volume.name);
   if (volume.emptyDir) makeFolder(folder, pod, context);
-  else if (volume.persistentVolumeClaim) return prepareClaim(pod, volume.persistentVolumeClaim.claimName, context);
+  else if (volume.persistentVolumeClaim) return { folder: prepareClaim(pod, volume.persistentVolumeClaim.claimName, context) };
+  else if (volume.csi) return prepareBucket(pod, volume.csi, folder, context);
   else if (volume.secret) writeFiles(pod, folder, secretFiles(volume.secret, context), context);
   else if (volume.configMap) writeFiles(pod, folder, configMapFiles(volume.configMap, context), context);
   else
     throw new ConfigError(`the embedded cluster has no volumes of type ${Object.keys(volume).find((key) => key !== 'name') ?? 'unknown'}`);
-  return folder;
+  return { folder };
 }
 
 function prepareClaim(pod: V1Pod, name: string, context: VolumeContext): string {
@@ -70,20 +95,57 @@ function prepareClaim(pod: V1Pod, name: string, context: VolumeContext): string 
   const { volumeName } = claim.spec ?? {};
   if (volumeName === undefined || volumeName === '') throw new ConfigError(`persistentvolumeclaim "${name}" is not bound`);
   const folder = join(context.claimFolder, volumeName);
+  if (context.isCopy(volumeName) && !existsSync(folder))
+    throw new ConfigError(`the snapshot is still being copied to volume ${volumeName}`);
   makeFolder(folder, pod, context);
   return folder;
+}
+
+const BUCKET_DRIVER = 'gcsfuse.csi.storage.gke.io';
+
+/**
+ * Cloud Storage's place is taken by a folder; what the real driver asks for is asked for here as well. Whoever has the bucket may make links
+ * in it: what lies below a prefix is mounted where the pod alone sees it, from the folder that was found to be no link.
+ */
+function prepareBucket(pod: V1Pod, { driver, volumeAttributes = {} }: V1CSIVolumeSource, place: string, context: VolumeContext): Prepared {
+  if (driver !== BUCKET_DRIVER) throw new ConfigError(`driver name ${driver} not found in the list of registered CSI drivers`);
+  if (pod.metadata?.annotations?.['gke-gcsfuse/volumes'] !== 'true')
+    throw new ConfigError('failed to find the sidecar container in Pod spec');
+  const { bucketName = '', mountOptions = '' } = volumeAttributes;
+  if (!/^[a-z0-9][a-z0-9._-]*$/.test(bucketName)) throw new ConfigError(`invalid bucket name "${bucketName}"`);
+  const bucket = join(context.bucketFolder ?? '', bucketName);
+  if (context.bucketFolder === undefined || !existsSync(bucket)) throw new ConfigError(`bucket ${bucketName} not found`);
+  const prefix =
+    mountOptions
+      .split(',')
+      .find((option) => option.startsWith('only-dir='))
+      ?.slice('only-dir='.length) ?? '';
+  const source = makeInnerFolder(bucket, prefix, (descriptor) => {
+    const { owner, mode } = openness(pod, context);
+    if (owner !== undefined) fchownSync(descriptor, 0, owner);
+    fchmodSync(descriptor, mode);
+  });
+  if (!context.binds || source === realpathSync(bucket)) return { folder: source };
+  makeFolder(place, pod, context);
+  return { folder: place, source };
 }
 
 /**
  * Open to everyone inside, as the kubelet makes them; the folders above are closed to everyone outside. What a container made of it
  * stays when the pod comes up again.
  */
-function makeFolder(folder: string, pod: V1Pod, { asRoot }: VolumeContext): void {
+function makeFolder(folder: string, pod: V1Pod, context: VolumeContext): void {
   if (existsSync(folder)) return;
   mkdirSync(folder, { recursive: true });
+  const { owner, mode } = openness(pod, context);
+  if (owner !== undefined) chownSync(folder, 0, owner);
+  chmodSync(folder, mode);
+}
+
+/** `owner`: the group that it belongs to. */
+function openness(pod: V1Pod, { asRoot }: VolumeContext): { readonly owner: number | undefined; readonly mode: number } {
   const group = pod.spec?.securityContext?.fsGroup;
-  if (asRoot && group !== undefined) chownSync(folder, 0, outsideId(group));
-  chmodSync(folder, group === undefined ? 0o777 : 0o2777);
+  return { owner: asRoot && group !== undefined ? outsideId(group) : undefined, mode: group === undefined ? 0o777 : 0o2777 };
 }
 
 interface LimitedVolume {
@@ -114,7 +176,7 @@ export function memoryVolumes(pod: V1Pod, folders: ReadonlyMap<string, string>):
     if (emptyDir?.medium !== 'Memory' || folder === undefined) return [];
     const own = parseQuantity(emptyDir.sizeLimit);
     const sizeBytes = own === undefined || (together !== undefined && together < own) ? together : own;
-    return [{ folder, sizeBytes, group: pod.spec?.securityContext?.fsGroup }];
+    return [{ kind: 'memory', folder, sizeBytes, group: pod.spec?.securityContext?.fsGroup }];
   });
 }
 
@@ -176,14 +238,22 @@ function writeFiles(pod: V1Pod, folder: string, files: readonly VolumeFile[], { 
 export function resolveMounts(container: V1Container, folders: ReadonlyMap<string, string>, pod: V1Pod): readonly Mount[] {
   return (container.volumeMounts ?? []).map(({ name, mountPath, readOnly, subPath }) => {
     const folder = folders.get(name);
-    if (folder === undefined || subPath?.split('/').includes('..') === true)
-      throw new StartError('CreateContainerError', `failed to prepare subPath for volumeMount "${name}" of container "${container.name}"`);
-    const source = subPath === undefined || subPath === '' ? folder : join(folder, subPath);
-    if (source !== folder && !existsSync(source)) {
-      mkdirSync(source, { recursive: true });
-      chmodSync(source, 0o777);
-    }
     const isFiles = pod.spec?.volumes?.some((volume) => volume.name === name && (volume.secret ?? volume.configMap)) === true;
+    const source = folder === undefined ? undefined : innerSource(folder, subPath ?? '', isFiles);
+    if (source === undefined)
+      throw new StartError('CreateContainerError', `failed to prepare subPath for volumeMount "${name}" of container "${container.name}"`);
     return { source, target: mountPath.length > 1 ? mountPath.replace(/\/+$/, '') : mountPath, readOnly: readOnly === true || isFiles };
   });
+}
+
+/** `undefined`: the path leaves the volume. Of files that the node has written one alone may be mounted, elsewhere folders. */
+function innerSource(folder: string, subPath: string, isFiles: boolean): string | undefined {
+  if (subPath === '') return folder;
+  if (isFiles) return subPath.split('/').includes('..') ? undefined : join(folder, subPath);
+  try {
+    return makeInnerFolder(folder, subPath, (descriptor) => fchmodSync(descriptor, 0o777));
+  } catch (error) {
+    if (error instanceof LeavesFolderError) return undefined;
+    throw error;
+  }
 }

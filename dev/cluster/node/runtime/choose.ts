@@ -37,7 +37,7 @@ async function tryRuntime(runtime: Runtime): Promise<string | undefined> {
       mounts: [],
       ownMounts: [],
       empty: false,
-      memoryVolumes: undefined,
+      heldVolumes: undefined,
       controlGroups: [],
       processLimit: undefined,
     });

@@ -38,7 +38,7 @@ const NO_PID = 0;
 /** Rejects with `StartError`. */
 export async function startNamespaced(pipes: PipePool, request: NamespacedRequest): Promise<RunningContainer> {
   const { spec, passage, builder } = request;
-  const outer = spec.memoryVolumes?.enter ?? passage.outer;
+  const outer = spec.heldVolumes?.enter ?? passage.outer;
   const launched = await launch(pipes, {
     argv: ['setpriv', '--pdeathsig', 'KILL', '--', ...ENTER_SCRIPT, ...outer, ...builder, ...passage.start],
     environment: {

@@ -38,8 +38,8 @@ export interface ContainerSpec {
   readonly ownMounts: readonly Mount[];
   /** The image has no file, so the container shows none of the machine's programs. Needs a sandbox and a helper. */
   readonly empty: boolean;
-  /** Where some of the mounts' sources are in memory. */
-  readonly memoryVolumes: MemoryVolumes | undefined;
+  /** Where some of the mounts' sources are held. */
+  readonly heldVolumes: HeldVolumes | undefined;
   /** Files to write `0` into in order to join the container's control groups. */
   readonly controlGroups: readonly string[];
   /** Bound on the number of processes where no control group holds it. */
@@ -51,8 +51,8 @@ export interface Exit {
   readonly exitCode: number;
 }
 
-/** Folders of a pod that are file systems in memory, while they are held. Only containers that begin with `enter` see them. */
-export interface MemoryVolumes {
+/** Folders of a pod that have something else mounted on them, while that is held. Only containers that begin with `enter` see it. */
+export interface HeldVolumes {
   /** Puts a program into the namespaces where they are mounted. */
   readonly enter: readonly string[];
   release(): void;
@@ -60,11 +60,22 @@ export interface MemoryVolumes {
 
 /** A folder of the machine to have a file system in memory on it. */
 export interface MemoryVolume {
+  readonly kind: 'memory';
   readonly folder: string;
   /** `undefined`: the kernel's default, half of the machine's memory. */
   readonly sizeBytes: number | undefined;
   readonly group: number | undefined;
 }
+
+/** A folder of the machine to have another one on it, in which no step of the path may be a link when it is mounted. */
+export interface BoundFolder {
+  readonly kind: 'folder';
+  readonly folder: string;
+  /** As `realpath` gives it. */
+  readonly source: string;
+}
+
+export type HeldVolume = MemoryVolume | BoundFolder;
 
 export interface RunningContainer {
   /** PID 1 as the machine counts it. */
@@ -88,7 +99,7 @@ export interface Runtime {
   /** Rejects with `StartError` where the container cannot be made or its command cannot be started. */
   start(spec: ContainerSpec): Promise<RunningContainer>;
   /** Absent where the runtime has none. Rejects with the reason where the machine refuses. */
-  holdMemoryVolumes?(volumes: readonly MemoryVolume[]): Promise<MemoryVolumes>;
+  holdVolumes?(volumes: readonly HeldVolume[]): Promise<HeldVolumes>;
   /** The images without a program (`berth.local/...`) can run: a sandbox, and a helper for this machine. */
   readonly runsEmptyImages: boolean;
 }

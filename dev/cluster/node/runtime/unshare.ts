@@ -5,7 +5,7 @@
  */
 import { mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { holdMemoryVolumes } from './memory-volumes.ts';
+import { holdVolumes } from './held-volumes.ts';
 import { mountTable } from './mount-table.ts';
 import { checkMounts, devices, emptySystem, mountPointFolder, nestedMounts } from './mounts.ts';
 import type { BaseSystem } from './mounts.ts';
@@ -51,7 +51,7 @@ export function createUnshareRuntime({ folder, base, pipes, nodeId, helper, root
   return {
     name: 'unshare',
     runsEmptyImages: helper !== undefined,
-    holdMemoryVolumes: (volumes) => holdMemoryVolumes(volumes, rootless, nodeId),
+    holdVolumes: (volumes) => holdVolumes(volumes, rootless, nodeId),
     async start(spec) {
       const { base: shown, skeleton, readOnly, script } = spec.empty ? empty : machine;
       const mounts = [...checkMounts(spec.mounts, shown), ...spec.ownMounts];
