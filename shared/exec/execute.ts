@@ -13,9 +13,10 @@ import { createHelperClient } from '../helper/client.ts';
 import type { ExecutionRecord, ExecutionSpec } from '../helper/client-executions.ts';
 import { restarting } from '../helper/opening.ts';
 import { isNotFound } from '../kubernetes/errors.ts';
-import { changeSession, invalidState } from '../sessions/change.ts';
+import { invalidState } from '../sessions/change.ts';
 import { bounds } from '../sessions/create-request.ts';
 import type { SessionDocument } from '../sessions/model.ts';
+import { recordPodLoss } from '../sessions/pod-loss.ts';
 import { podTarget } from '../sessions/session-helper.ts';
 import { Capture } from './capture.ts';
 import type { ExecuteRequest, ExecutionEnd, ExecutionResult } from './execute-request.ts';
@@ -137,8 +138,9 @@ async function notStarted(deps: Deps, session: SessionDocument, error: AppError)
   const pod = await lookAtPod(deps, session);
   if (pod === 'running') return error.code === 'conflict' ? restarting(error) : error;
   if (pod === 'restarting') return restarting(error);
-  const result = await changeSession(deps, session.id, { type: 'pod_lost', reason: 'the pod is gone', podUid: session.pod_uid });
+  const result = await recordPodLoss(deps, session, { type: 'pod_lost', reason: 'the pod is gone', podUid: session.pod_uid });
   const now = result?.session ?? session;
+  if (now.status === 'creating') return restarting(error);
   return now.status === 'running' ? new AppError('conflict', "The session's pod is gone.", { cause: error }) : invalidState(now, 'execute');
 }
 

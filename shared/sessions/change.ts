@@ -10,8 +10,11 @@ import type { UserDocument } from '../entitlements/model.ts';
 import { AppError } from '../errors/app-error.ts';
 import { leaveNamespace } from '../namespaces/membership.ts';
 import type { NamespaceDocument } from '../namespaces/model.ts';
-import { namespaceKey, sessionKey, userKey } from './collections.ts';
-import { holdsResources, nextState, type SessionEvent } from './lifecycle.ts';
+import { going } from '../storage/lifecycle.ts';
+import type { VolumeDocument } from '../storage/model.ts';
+import { anchorsOf, freeAnchor } from './anchors.ts';
+import { anchorKey, collections, namespaceKey, sessionKey, userKey, volumeKey } from './collections.ts';
+import { holdsResources, nextState, type ChangeEvent } from './lifecycle.ts';
 import type { LastChange, SessionDocument } from './model.ts';
 
 /** Berth itself, acting without a caller. */
@@ -39,7 +42,7 @@ export interface ChangeResult {
 export async function changeSession(
   deps: Deps,
   id: string,
-  event: SessionEvent,
+  event: ChangeEvent,
   by: LastChange = bySystem,
 ): Promise<ChangeResult | undefined> {
   for (;;) {
@@ -66,8 +69,9 @@ export function invalidState(session: SessionDocument, action: string): AppError
 /** Whether the write went through; `false` means that the document has changed since it was read. */
 async function writeChange(deps: Deps, stored: StoredDocument<SessionDocument>, next: SessionDocument): Promise<boolean> {
   const releases = holdsResources(stored.data.status) && !holdsResources(next.status);
-  // A failed session has nothing in its namespace any more; it must not keep the name from others until its deadline.
-  const leaves = next.status === 'terminated' || next.status === 'failed';
+  // A failed session must not keep the name of its namespace from others until its deadline, unless its next start needs what is in it.
+  const leaves = next.status === 'terminated' || (next.status === 'failed' && next.spec.env_names.length === 0);
+  if (next.status === 'terminating' && anchorsOf(next).length > 0) return letGoOfAnchors(deps, stored, next);
   if (!releases && !leaves) return compareAndSwap(deps, stored, next);
   const keys = [userKey(next.user), stored.key, namespaceKey(next.namespace)];
   return deps.store.transact(keys, ([user, session, namespace]) => {
@@ -86,6 +90,27 @@ async function writeChange(deps: Deps, stored: StoredDocument<SessionDocument>, 
   });
 }
 
+/** From now on the project or conversation may have another session, which must not find data that is to go with this one. */
+async function letGoOfAnchors(deps: Deps, stored: StoredDocument<SessionDocument>, next: SessionDocument): Promise<boolean> {
+  const mounted = next.preserve_data ? [] : [...new Set(next.spec.volumes.map(({ volume_id: id }) => id))];
+  const keys = [stored.key, ...anchorsOf(next).map(anchorKey), ...mounted.map(volumeKey)];
+  return deps.store.transact(keys, ([session, ...others]) => {
+    if (session?.version !== stored.version) return { writes: [], result: false };
+    const of = (collection: string) => others.filter((document) => document?.key.collection === collection);
+    const writes: Write[] = [
+      { type: 'set', key: stored.key, data: next },
+      ...of(collections.anchors).flatMap((anchor) => freeAnchor(anchor, next.id)),
+      ...of(collections.volumes).flatMap((volume) => goingWrites(volume, next)),
+    ];
+    return { writes, result: true };
+  });
+}
+
+function goingWrites(stored: StoredDocument<object> | undefined, session: SessionDocument): readonly Write[] {
+  const data = stored === undefined ? undefined : going(stored.data as VolumeDocument, session);
+  return stored === undefined || data === undefined ? [] : [{ type: 'set', key: stored.key, data }];
+}
+
 async function compareAndSwap(deps: Deps, stored: StoredDocument<SessionDocument>, next: SessionDocument): Promise<boolean> {
   try {
     await deps.store.update(stored.key, next, stored.version);
@@ -96,7 +121,8 @@ async function compareAndSwap(deps: Deps, stored: StoredDocument<SessionDocument
   }
 }
 
-function logChange(deps: Deps, before: SessionDocument, after: SessionDocument): void {
+export function logChange(deps: Deps, before: SessionDocument, after: SessionDocument): void {
+  if (before.status === after.status && before.generation === after.generation && before.restarts === after.restarts) return;
   if (after.status === 'terminated' || after.status === 'failed')
     deps.metrics.count('berth_sessions_ended_total', { status: after.status });
   deps.log.log(after.status === 'failed' ? 'warn' : 'info', `session ${before.status} -> ${after.status}`, {

@@ -11,6 +11,8 @@ export const collections = {
   users: 'users',
   namespaces: 'namespaces',
   idempotency: 'idempotency',
+  /** What is shared with whom, by who got it. */
+  grants: 'grants',
   keys: 'keys',
   volumes: 'volumes',
   snapshots: 'snapshots',
@@ -20,7 +22,11 @@ export const collections = {
   activity: 'activity',
   templates: 'templates',
   webhooks: 'webhooks',
+  /** Which webhooks a user has. */
+  webhookLists: 'webhook_lists',
   audit: 'audit',
+  /** What a user's sessions came to on one day. */
+  rollups: 'rollups',
   /** Cursors of the sweep. */
   sweep: 'sweep',
   /** Events that have been handled, by their id. */
@@ -40,8 +46,25 @@ export function userKey(user: string): DocumentKey {
   return { collection: collections.users, id: safe ? user : `sha256:${createHash('sha256').update(user).digest('hex')}` };
 }
 
+export function volumeKey(id: string): DocumentKey {
+  return { collection: collections.volumes, id };
+}
+
+export function snapshotKey(id: string): DocumentKey {
+  return { collection: collections.snapshots, id };
+}
+
 export function namespaceKey(namespace: string): DocumentKey {
   return { collection: collections.namespaces, id: namespace };
+}
+
+/** One per project or conversation, whatever characters its id has. */
+export function anchorKey({ kind, id }: { readonly kind: string; readonly id: string }): DocumentKey {
+  return { collection: collections.anchors, id: createHash('sha256').update(`${kind}\n${id}`).digest('hex') };
+}
+
+export function activityKey(sessionId: string): DocumentKey {
+  return { collection: collections.activity, id: sessionId };
 }
 
 /** One record per caller's user and key, whatever characters the key has. */

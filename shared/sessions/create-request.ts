@@ -5,6 +5,10 @@
  */
 import { z } from 'zod';
 import { userTypes } from '../entitlements/model.ts';
+import { helperPort } from '../helper/address.ts';
+import { volumeTypes } from '../storage/model.ts';
+import { mountOptionsFault, splitMountOptions } from '../storage/mount-options.ts';
+import { mountPathFault } from '../storage/mount-path.ts';
 import { parseQuantity } from '../templates/quantities.ts';
 
 /** Limits of Kubernetes and of Berth's own, in one place for schemas and tests. */
@@ -23,6 +27,10 @@ export const bounds = {
   executionSeconds: { default: 120, largest: 300 },
   executionOutputBytes: 10 * 1024 * 1024,
   executionsPerSession: 50,
+  volumesPerSession: 8,
+  ports: 32,
+  volumeGb: 65_536,
+  idleTimeoutMinutes: 30 * 24 * 60,
   waitSeconds: { default: 100, largest: 100 },
 } as const;
 
@@ -41,7 +49,7 @@ export const userSchema = z
   .string()
   .min(1)
   .max(bounds.userCharacters)
-  .regex(/^[A-Za-z0-9_.:@+-]+$/, 'letters, digits and _ . : @ + -');
+  .regex(/^[A-Za-z0-9_.:@+|-]+$/, 'letters, digits and _ . : @ + - |');
 
 export const namespaceSchema = dnsLabel(bounds.namespaceCharacters).refine((name) => !name.startsWith('u-'), {
   message: 'names that start with u- are kept for the users’ own namespaces',
@@ -61,6 +69,8 @@ const imageReference = z
   .min(1)
   .max(512)
   .regex(/^[A-Za-z0-9]+([._:/@-][A-Za-z0-9_]+|[._-]{2}[A-Za-z0-9_]+)*$/, 'an image reference such as python:3.11-slim');
+/** Of a project or conversation, as its owner calls it. */
+export const anchorIdSchema = z.string().min(1).max(128).regex(printable, 'no control characters');
 const identifier = z.string().min(1).max(128).regex(printable, 'no control characters');
 
 const envSchema = z
@@ -101,16 +111,94 @@ const resourceLimits = z.strictObject({
   memory_requests: memoryQuantity.optional(),
 });
 
-const storageConfig = z.strictObject({
-  storage_type: z.enum(['ephemeral', 'persistent_volume', 'gcs_fuse']).default('ephemeral'),
-  mount_path: z.string().max(256).optional(),
-  storage_class: z.string().max(253).optional(),
-  bucket_name: z.string().max(222).optional(),
-  pvc_name: z.string().max(253).optional(),
-  pvc_size: memoryQuantity.optional(),
-  gcs_prefix: z.string().max(1024).optional(),
-  gcs_mount_options: z.union([z.string().max(1024), z.array(z.string().max(256)).max(32)]).optional(),
+/** Also what Kubernetes allows for a claim's name, so that the older system's `pvc_name` fits. */
+export const volumeNameSchema = z
+  .string()
+  .min(1)
+  .max(bounds.nameCharacters)
+  .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, 'lower-case letters, digits, dots and dashes; starts and ends with a letter or digit');
+
+export const volumeSizeSchema = z.number().positive().max(bounds.volumeGb);
+
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names */
+export const storageClassSchema = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, 'the name of a storage class, such as standard-rwo');
+
+/** https://cloud.google.com/storage/docs/buckets#naming */
+const bucketNameSchema = z
+  .string()
+  .min(3)
+  .max(222)
+  .regex(/^[a-z0-9][a-z0-9._-]*[a-z0-9]$/, 'a bucket name: lower-case letters, digits, dots, dashes and underscores');
+
+const mountPathSchema = z
+  .string()
+  .min(1)
+  .max(256)
+  .superRefine((path, context) => {
+    const message = mountPathFault(path);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  });
+
+/** A comma would begin another mount option. */
+const prefixSchema = z
+  .string()
+  .min(1)
+  .max(1024)
+  .regex(/^[A-Za-z0-9_.()!-][A-Za-z0-9_.()! -]*(\/[A-Za-z0-9_.()! -]+)*\/?$/, 'names of folders, separated by single slashes')
+  .refine((prefix) => !prefix.split('/').some((part) => part === '.' || part === '..'), { message: 'cannot hold . or ..' });
+
+const mountOptionsSchema = z.union([z.string().max(1024), z.array(z.string().max(256)).max(32)]).superRefine((given, context) => {
+  const message = mountOptionsFault(splitMountOptions(given));
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
 });
+
+const storageConfig = z.strictObject({
+  storage_type: z.enum(['ephemeral', 'persistent_volume', 'gcs_fuse']).optional(),
+  mount_path: mountPathSchema.optional(),
+  storage_class: storageClassSchema.optional(),
+  bucket_name: bucketNameSchema.optional(),
+  pvc_name: volumeNameSchema.optional(),
+  pvc_size: memoryQuantity.optional(),
+  gcs_prefix: prefixSchema.optional(),
+  gcs_mount_options: mountOptionsSchema.optional(),
+});
+
+export const volumeIdSchema = z.string().regex(/^[0-9a-f]{32}$/, 'an id from /v1/storage');
+
+/** One mount: of a volume by its name, which is made where there is none, or of one that is there by its id. */
+const volumeMount = z
+  .strictObject({
+    name: volumeNameSchema.optional(),
+    volume_id: volumeIdSchema.optional(),
+    type: z.enum(volumeTypes).optional(),
+    mount_path: mountPathSchema,
+    read_only: z.boolean().optional(),
+    size_gb: volumeSizeSchema.optional(),
+    storage_class: storageClassSchema.optional(),
+    shared: z.boolean().optional(),
+    snapshot_id: z
+      .string()
+      .regex(/^[0-9a-z]{26}$/, 'an id from /v1/storage/{id}/snapshots')
+      .optional(),
+    retain: z.boolean().optional(),
+    bucket_name: bucketNameSchema.optional(),
+    prefix: prefixSchema.optional(),
+    mount_options: mountOptionsSchema.optional(),
+  })
+  .refine(({ name, volume_id: id }) => name === undefined || id === undefined, {
+    path: ['volume_id'],
+    message: 'cannot stand beside name',
+  });
+
+const portSchema = z
+  .int()
+  .min(1)
+  .max(65_535)
+  .refine((port) => port !== helperPort, { message: 'is kept for Berth' });
 
 export const resourceTiers = ['small', 'medium', 'large', 'xlarge'] as const;
 const tier = z.enum(resourceTiers);
@@ -138,9 +226,9 @@ export const createSessionSchema = z.strictObject({
   gpu_spec: z.strictObject({ gpu_type: z.string().max(63).optional(), gpu_count: z.int().min(1).max(64).optional() }).optional(),
   env: envSchema.optional(),
   request_persistent_storage: z.boolean().optional(),
-  persistent_storage_size_gb: z.number().positive().max(65_536).optional(),
+  persistent_storage_size_gb: volumeSizeSchema.optional(),
   request_bucket: z.boolean().optional(),
-  bucket_size_gb: z.number().positive().optional(),
+  bucket_size_gb: volumeSizeSchema.optional(),
   storage_config: storageConfig.optional(),
   storage: z.unknown().optional(),
   needs_ssh: z.unknown().optional(),
@@ -149,11 +237,11 @@ export const createSessionSchema = z.strictObject({
   name: z.string().min(1).max(bounds.nameCharacters).regex(printable, 'no control characters').optional(),
   labels: labelsSchema.optional(),
   command: commandSchema.optional(),
-  ports: z.array(z.unknown()).max(32).optional(),
-  volumes: z.array(z.unknown()).max(32).optional(),
+  ports: z.array(portSchema).max(bounds.ports).optional(),
+  volumes: z.array(volumeMount).max(bounds.volumesPerSession).optional(),
   project_id: identifier.optional(),
   conversation_id: identifier.optional(),
-  idle_timeout_minutes: z.number().optional(),
+  idle_timeout_minutes: z.int().min(1).max(bounds.idleTimeoutMinutes).optional(),
   preserve_data: z.boolean().optional(),
 });
 

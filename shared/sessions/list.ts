@@ -3,57 +3,43 @@
  *
  * @module
  */
-import { mayActFor, type Caller } from '../auth/caller.ts';
+import { accessTo, assertAccess, type AccessLevel, type Caller } from '../auth/caller.ts';
 import type { Deps } from '../deps.ts';
-import type { Condition } from '../documents/port.ts';
+import { isGone } from '../documents/gone.ts';
 import { AppError } from '../errors/app-error.ts';
+import { hostOf } from '../namespaces/membership.ts';
+import type { NamespaceDocument } from '../namespaces/model.ts';
 import { readSession } from './change.ts';
-import { collections } from './collections.ts';
-import type { SessionDocument, SessionStatus } from './model.ts';
+import { namespaceKey } from './collections.ts';
+import { listSharedSessions } from './list-shared.ts';
+import type { SessionDocument } from './model.ts';
+import { querySessions, type SessionFilters, type SessionPage } from './query.ts';
 
-export interface SessionFilters {
-  readonly namespace?: string;
-  readonly user?: string;
-  readonly status?: SessionStatus;
-  readonly project_id?: string;
-  readonly workspace_id?: string;
-  readonly template?: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly limit: number;
-  readonly cursor?: string;
+/**
+ * The session, if the caller may do with it what is `needed`: `write` to change or use it, `owner` to end or share it. Throws `AppError`
+ * `not_found` also where the session is another user's and not shared with the caller: who may not use it may not know of it; `forbidden`
+ * where less was granted than is needed.
+ */
+export async function getSession(deps: Deps, caller: Caller, id: string, needed: AccessLevel = 'read'): Promise<SessionDocument> {
+  const stored = (await readSession(deps, id))?.data;
+  const session = stored === undefined || isGone(stored, deps.clock.now()) ? undefined : stored;
+  assertAccess(session === undefined ? undefined : await sessionAccess(deps, caller, session), needed, `session "${id}"`);
+  if (session === undefined) throw new AppError('not_found', `There is no session "${id}".`);
+  return session;
 }
 
-/** Throws `AppError` `not_found` also where the session is another user's: who may not use it may not know of it. */
-export async function getSession(deps: Deps, caller: Caller, id: string): Promise<SessionDocument> {
-  const stored = await readSession(deps, id);
-  if (stored === undefined || !mayActFor(caller, stored.data.user)) throw new AppError('not_found', `There is no session "${id}".`);
-  return stored.data;
+/** Reads the session's namespace only for those who are not its owner. */
+async function sessionAccess(deps: Deps, caller: Caller, session: SessionDocument): Promise<AccessLevel | undefined> {
+  const owned = { owner: session.user, grants: session.grants };
+  if (accessTo(caller, owned) === 'owner') return 'owner';
+  const namespace = await deps.store.get<NamespaceDocument>(namespaceKey(session.namespace));
+  return accessTo(caller, { ...owned, within: hostOf(namespace?.data, session.id) });
 }
 
-/** Newest first. A `user` key sees its own sessions alone, whatever the filter says. */
-export async function listSessions(
-  deps: Deps,
-  caller: Caller,
-  filters: SessionFilters,
-): Promise<{ readonly sessions: readonly SessionDocument[]; readonly nextCursor: string | null }> {
-  const user = caller.kind === 'user' ? caller.user : filters.user;
-  if (caller.kind === 'user' && filters.user !== undefined && filters.user !== caller.user) return { sessions: [], nextCursor: null };
-  const equal = (path: string, value: string | null | undefined): Condition[] =>
-    value === undefined || value === null ? [] : [{ path, operator: '==', value }];
-  const where = [
-    ...equal('user', user),
-    ...equal('namespace', filters.namespace),
-    ...equal('status', filters.status),
-    ...equal('project_id', filters.project_id),
-    ...equal('workspace_id', filters.workspace_id),
-    ...equal('template', filters.template),
-    ...Object.entries(filters.labels).flatMap(([name, value]) => equal(`labels.${name}`, value)),
-  ];
-  const page = await deps.store.query<SessionDocument>(collections.sessions, {
-    where,
-    orderBy: { path: 'created_at', direction: 'descending' },
-    limit: filters.limit,
-    ...(filters.cursor === undefined ? {} : { cursor: filters.cursor }),
-  });
-  return { sessions: page.documents.map((document) => document.data), nextCursor: page.nextCursor ?? null };
+/** Newest first. A `user` key sees its own sessions alone, whatever the filter says, unless it asks for what is shared with it. */
+export async function listSessions(deps: Deps, caller: Caller, filters: SessionFilters): Promise<SessionPage> {
+  if (filters.shared === true) return listSharedSessions(deps, caller, filters);
+  if (caller.kind !== 'user') return querySessions(deps, filters);
+  if (caller.user === null || (filters.user ?? caller.user) !== caller.user) return { sessions: [], nextCursor: null };
+  return querySessions(deps, { ...filters, user: caller.user });
 }

@@ -9,7 +9,7 @@ import { AppError } from '../errors/app-error.ts';
 import type { ErrorCode } from '../errors/catalog.ts';
 import { statusOf } from '../kubernetes/errors.ts';
 import { pause } from '../kubernetes/retry.ts';
-import type { SessionEvent } from './lifecycle.ts';
+import type { StartOutcome } from './lifecycle.ts';
 import type { SessionDocument } from './model.ts';
 import { leftMs, type Readiness } from './readiness.ts';
 import { podTarget } from './session-helper.ts';
@@ -25,7 +25,7 @@ const PASSING: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /** The image has no shell to take the helper by upload: it has to come by an init container, where there is an image for that. */
-export function withoutShell({ config }: Deps): SessionEvent {
+export function withoutShell({ config }: Deps): StartOutcome {
   if (config.helperImage !== undefined && config.helperDelivery === 'auto') return { type: 'no_shell' };
   const reason = 'no_shell: the image has no shell, and no image with the helper is configured (BERTH_HELPER_IMAGE)';
   return { type: 'start_failed', reason };
@@ -40,7 +40,7 @@ export async function meetHelper(
   session: SessionDocument,
   pod: Extract<Readiness, { kind: 'ready' }>,
   within: AbortSignal,
-): Promise<SessionEvent | string | undefined> {
+): Promise<StartOutcome | string | undefined> {
   using deadline = startDeadline(leftMs(deps, session), within);
   const { signal } = deadline;
   try {

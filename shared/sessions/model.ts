@@ -41,6 +41,8 @@ export interface SessionSpec {
   readonly env_names: readonly string[];
   readonly storage_type: 'ephemeral' | 'persistent_volume' | 'gcs_fuse';
   readonly workspace_gb: number;
+  /** Absent: none. Without a type any accelerator will do. */
+  readonly gpu?: { readonly type: string | null; readonly count: number };
   /** Beside the ephemeral workspace, or in its place where one is mounted at `/workspace`. */
   readonly volumes: readonly SessionVolume[];
   /** TCP ports of the pod that the session offers, the first one as `access_url`. */
@@ -50,6 +52,10 @@ export interface SessionSpec {
   readonly grace_period_seconds: number;
   readonly start_deadline_seconds: number;
   readonly active_deadline_seconds: number;
+  /** From the template; absent: `web`. */
+  readonly egress?: 'web' | 'open';
+  /** From the template; absent: the cluster's own. */
+  readonly runtime_class?: string;
 }
 
 /** The helper in the session's pod. */
@@ -94,6 +100,8 @@ export interface SessionDocument {
   readonly idle_timeout_minutes: number | null;
   /** Volumes that were made for this session stay when it ends. */
   readonly preserve_data: boolean;
+  /** Its create was answered with an error: it takes what that create made, and leaves everything else as it was. */
+  readonly undone?: true;
   readonly grants: Grants;
 
   readonly status: SessionStatus;
@@ -107,6 +115,8 @@ export interface SessionDocument {
   readonly node_name: string | null;
   /** How the control plane reached the helper when the session became ready. */
   readonly channel?: ChannelKind | null;
+  /** How often the kubelet has restarted the container of the present pod, as far as it is known. */
+  readonly container_restarts?: number;
   /** When pods were lost lately: three within ten minutes end the session. */
   readonly pod_losses: readonly string[];
 

@@ -7,27 +7,31 @@
  * @module
  */
 import type { V1Pod } from '@kubernetes/client-node';
+import { startDeadline } from '../deadline.ts';
 import type { Deps } from '../deps.ts';
 import { entitlementsOf } from '../entitlements/limits.ts';
 import type { UserDocument } from '../entitlements/model.ts';
 import { AppError } from '../errors/app-error.ts';
-import { isAlreadyExists, isConflict, isNamespaceTerminating, isNotFound, statusOf } from '../kubernetes/errors.ts';
+import { isAlreadyExists, isNamespaceTerminating, isNotFound, statusOf } from '../kubernetes/errors.ts';
 import type { Kubernetes } from '../kubernetes/port.ts';
-import { pause, retryWhile } from '../kubernetes/retry.ts';
+import { backoffMs, pause, retryWhile } from '../kubernetes/retry.ts';
 import { ensureNamespace, forgetObjects } from '../namespaces/ensure.ts';
-import { bucketName } from '../namespaces/names.ts';
-import { buildEnvSecret, buildHelperSecret, buildPod, type PodInput } from '../pods/manifest.ts';
-import { helperSecretName, labels } from '../pods/names.ts';
+import { buildPod } from '../pods/manifest.ts';
+import { labels } from '../pods/names.ts';
+import { ensureVolumes } from '../storage/ensure.ts';
+import { explainPlacement, explainUnbound } from '../storage/unbound.ts';
 import { changeSession, readSession } from './change.ts';
 import { userKey } from './collections.ts';
-import { removeObject, removePod, removeSecrets } from './end.ts';
+import { removePod, removeSecrets, removeThisPod, waitUntilGone } from './end.ts';
+import { enqueueExpire } from './expire-task.ts';
 import { meetHelper, withoutShell } from './meet-helper.ts';
-import { podSecret } from './session-helper.ts';
-import { waitUntilReady, type Readiness } from './readiness.ts';
-import type { SessionEvent } from './lifecycle.ts';
+import { podInput } from './pod-input.ts';
+import { ensureHelperSecret, ensureSecret } from './pod-secrets.ts';
+import { leftMs, waitUntilReady, type Readiness } from './readiness.ts';
+import type { StartOutcome } from './lifecycle.ts';
 import type { SessionDocument } from './model.ts';
 
-const LOOK_AGAIN_MS = 100;
+const LOOK_AT_OLD_POD_MS = 15_000;
 
 export interface ProvisionOptions {
   /** Known only to the request that created the session: the store never holds it. */
@@ -44,7 +48,8 @@ export async function provision(deps: Deps, id: string, options: ProvisionOption
   let lastSeen: string | undefined;
   return whileCreating(deps, id, options.signal, async (session, attempts) => {
     if (Date.parse(session.start_deadline) <= deps.clock.now().getTime()) {
-      await changeSession(deps, session.id, { type: 'start_deadline', ...(lastSeen === undefined ? {} : { lastSeen }) });
+      const seen = lastSeen ?? (await explainUnbound(deps, session));
+      await tell(deps, session, { type: 'start_deadline', ...(seen === undefined ? {} : { lastSeen: seen }) });
     } else {
       lastSeen = (await attempt(deps, session, options, attempts > 0)) ?? lastSeen;
     }
@@ -77,33 +82,36 @@ async function whileCreating(
     }
     if (signal.aborted) return session;
     // What changes nothing must not spin.
-    if (attempts > 0) await pause(LOOK_AGAIN_MS, signal).catch(() => {});
+    if (attempts > 0) await pause(backoffMs(attempts - 1), signal).catch(() => {});
     try {
       if (await call(session, attempts)) return session;
     } catch (error) {
-      if (!signal.aborted) await onFailure(deps, session, error, signal);
+      if (!signal.aborted) await onFailure(deps, session, error);
     }
   }
 }
 
 /** Throws on what says nothing about the session. */
-async function onFailure(deps: Deps, session: SessionDocument, error: unknown, signal: AbortSignal): Promise<void> {
-  if (isNotFound(error) || isNamespaceTerminating(error)) {
-    // Somebody has removed the namespace behind our back, or is at it.
-    await forgetObjects(deps, session.namespace);
-    await pause(LOOK_AGAIN_MS, signal).catch(() => {});
-    return;
-  }
+async function onFailure(deps: Deps, session: SessionDocument, error: unknown): Promise<void> {
+  // Somebody has removed the namespace behind our back, or is at it.
+  if (isNotFound(error) || isNamespaceTerminating(error)) return forgetObjects(deps, session.namespace);
   const reason = refusalReason(error);
   if (reason === undefined) throw error;
-  await changeSession(deps, session.id, { type: 'start_failed', reason });
+  await tell(deps, session, { type: 'start_failed', reason });
 }
 
 /** The session may have ended between our look at it and the creation of its pod: then the pod is nobody's, and goes. */
 async function removeLeftovers(deps: Deps, session: SessionDocument): Promise<void> {
-  if (session.status === 'running' || session.status === 'stopping' || session.status === 'stopped') return;
+  if (session.status === 'running' || session.status === 'stopping') return;
+  if (session.status === 'stopped' || session.status === 'failed') {
+    // It may have been started again meanwhile: that pod is its own.
+    const { core } = await deps.kubernetes();
+    const pod = await readPod(core, session);
+    if (pod !== undefined && generationOf(pod) <= session.generation) await removeThisPod(deps, pod);
+    return;
+  }
   await removePod(deps, session);
-  if (session.status !== 'failed') await removeSecrets(deps, session);
+  await removeSecrets(deps, session);
 }
 
 /** One pass; what it brought about stands in the session's document. Answers what is in the way, where that may pass. */
@@ -112,61 +120,48 @@ async function attempt(deps: Deps, session: SessionDocument, options: ProvisionO
   const kubernetes = await deps.kubernetes();
   if (!(await ensureSecret(deps, kubernetes, session, options.env))) {
     const reason = 'create_interrupted: Berth was interrupted before the values of env were safe; create the session again';
-    await changeSession(deps, session.id, { type: 'start_failed', reason });
+    await tell(deps, session, { type: 'start_failed', reason });
     return undefined;
   }
   await ensureHelperSecret(deps, kubernetes, session);
+  const volumes = await ensureVolumes(deps, session, options.signal);
+  if (volumes.kind === 'waiting') return volumes.reason;
+  if (volumes.kind === 'failed') {
+    await tell(deps, session, { type: 'start_failed', reason: volumes.reason });
+    return undefined;
+  }
   const pod = await ensurePod(deps, kubernetes, session, options.signal, again);
   if (pod === undefined) return undefined;
   const outcome = await waitUntilReady(deps, kubernetes, session, pod, options.signal);
-  const met = outcome.kind === 'ready' ? await meetHelper(deps, session, outcome, options.signal) : failure(deps, outcome);
+  const met = outcome.kind === 'ready' ? await meetHelper(deps, session, outcome, options.signal) : await failure(deps, session, outcome);
   if (typeof met === 'string') return met;
-  if (met !== undefined) await changeSession(deps, session.id, met);
+  if (met !== undefined) await tell(deps, session, met);
   return undefined;
+}
+
+/**
+ * Of the pod that was looked at: the session may have been stopped and started again meanwhile. The deadline's own task lies since the
+ * create; a session that may be idle before it has to be looked at before.
+ */
+async function tell(deps: Deps, session: SessionDocument, event: StartOutcome): Promise<void> {
+  const result = await changeSession(deps, session.id, { ...event, generation: session.generation });
+  if (result?.session.status === 'running' && result.session.due_at !== result.session.expires_at)
+    await enqueueExpire(deps, result.session);
 }
 
 /** What a container runtime says of the shell that waits for the helper, where the image has none. */
 const NO_SHELL = /exec: "sh": (?:executable file not found|stat sh: no such file)/;
 
-function failure(deps: Deps, outcome: Readiness): SessionEvent | undefined {
+async function failure(deps: Deps, session: SessionDocument, outcome: Readiness): Promise<StartOutcome | undefined> {
   if (outcome.kind !== 'failed') return undefined;
-  return NO_SHELL.test(outcome.reason) ? withoutShell(deps) : { type: 'start_failed', reason: outcome.reason };
+  if (NO_SHELL.test(outcome.reason)) return withoutShell(deps);
+  const isPlacement = outcome.reason.startsWith('Unschedulable:');
+  return { type: 'start_failed', reason: isPlacement ? await explainPlacement(deps, session, outcome.reason) : outcome.reason };
 }
 
 async function ensureSessionNamespace(deps: Deps, session: SessionDocument, signal: AbortSignal): Promise<void> {
   const user = await deps.store.get<UserDocument>(userKey(session.user));
-  await ensureNamespace(deps, session.namespace, entitlementsOf(session.user_type, user?.data.limits), signal);
-}
-
-/**
- * Writes the values, where this is the request that has them; elsewhere finds out whether they were written. A dry run of the same
- * `create` tells without the right to read Secrets.
- */
-async function ensureSecret(deps: Deps, { core }: Kubernetes, session: SessionDocument, env: ProvisionOptions['env']): Promise<boolean> {
-  if (session.spec.env_names.length === 0) return true;
-  const body = buildEnvSecret(podInput(deps, session), env ?? {});
-  try {
-    await core.createNamespacedSecret({ namespace: session.k8s_namespace, body, ...(env === undefined ? { dryRun: 'All' } : {}) });
-    return env !== undefined;
-  } catch (error) {
-    if (isAlreadyExists(error)) return true;
-    throw error;
-  }
-}
-
-/** Written before the pod: a kubelet that finds no Secret looks again only after a while. The one of the pod before goes. */
-async function ensureHelperSecret(deps: Deps, { core }: Kubernetes, session: SessionDocument): Promise<void> {
-  const secret = podSecret(deps, session);
-  if (secret === undefined) return;
-  const namespace = session.k8s_namespace;
-  if (session.generation > 1) {
-    await removeObject(() => core.deleteNamespacedSecret({ name: helperSecretName(session.id, session.generation - 1), namespace }));
-  }
-  try {
-    await core.createNamespacedSecret({ namespace, body: buildHelperSecret(podInput(deps, session), secret) });
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-  }
+  await ensureNamespace(deps, session.namespace, entitlementsOf(session.user_type, user?.data.limits, deps.config.entitlements), signal);
 }
 
 /**
@@ -175,11 +170,12 @@ async function ensureHelperSecret(deps: Deps, { core }: Kubernetes, session: Ses
  */
 async function ensurePod(
   deps: Deps,
-  { core }: Kubernetes,
+  kubernetes: Kubernetes,
   session: SessionDocument,
   signal: AbortSignal,
   again: boolean,
 ): Promise<V1Pod | undefined> {
+  const { core } = kubernetes;
   const namespace = session.k8s_namespace;
   const before = again ? await readPod(core, session) : undefined;
   if (before === undefined) {
@@ -194,21 +190,17 @@ async function ensurePod(
   if (present?.metadata?.labels?.[labels.generation] === String(session.generation) && present.metadata.deletionTimestamp === undefined) {
     return present;
   }
-  if (present !== undefined && Number(present.metadata?.labels?.[labels.generation]) < session.generation)
-    await removeEarlier(core, present);
-  await pause(LOOK_AGAIN_MS, signal);
+  if (present === undefined || generationOf(present) > session.generation) return undefined;
+  // The pod before, or one that somebody has deleted: its name is free when it is gone.
+  await removeThisPod(deps, present);
+  // In parts: only a further look finds that its node is lost.
+  using deadline = startDeadline(Math.min(leftMs(deps, session), LOOK_AT_OLD_POD_MS), signal);
+  await waitUntilGone(kubernetes, session, deadline.signal, present.metadata?.uid);
   return undefined;
 }
 
-/** By its uid: somebody else may have made the next one meanwhile, and what we know of the session may be old. */
-async function removeEarlier(core: Kubernetes['core'], { metadata }: V1Pod): Promise<void> {
-  const { name = '', namespace = '', uid } = metadata ?? {};
-  if (uid === undefined) return;
-  try {
-    await core.deleteNamespacedPod({ name, namespace, body: { preconditions: { uid } } });
-  } catch (error) {
-    if (!isNotFound(error) && !isConflict(error)) throw error;
-  }
+function generationOf(pod: V1Pod): number {
+  return Number(pod.metadata?.labels?.[labels.generation]);
 }
 
 async function readPod(core: Kubernetes['core'], session: SessionDocument): Promise<V1Pod | undefined> {
@@ -218,33 +210,6 @@ async function readPod(core: Kubernetes['core'], session: SessionDocument): Prom
     if (isNotFound(error)) return undefined;
     throw error;
   }
-}
-
-function podInput(deps: Deps, session: SessionDocument): PodInput {
-  const { spec } = session;
-  return {
-    installation: deps.installation,
-    sessionId: session.id,
-    generation: session.generation,
-    user: session.user,
-    namespace: session.namespace,
-    kubernetesNamespace: session.k8s_namespace,
-    bucketName: bucketName(deps.installation, session.k8s_namespace),
-    image: spec.image,
-    resources: {
-      requests: { cpu: spec.resources.cpu_requests, memory: spec.resources.memory_requests },
-      limits: { cpu: spec.resources.cpu, memory: spec.resources.memory },
-    },
-    workspaceSizeGib: spec.workspace_gb,
-    envNames: spec.env_names,
-    activeDeadlineSeconds: spec.active_deadline_seconds,
-    helper: {
-      hasSecret: (session.helper?.secret ?? null) !== null,
-      ...(session.helper?.delivery === 'init' && deps.config.helperImage !== undefined ? { image: deps.config.helperImage } : {}),
-    },
-    ...(session.workspace_id === null ? {} : { workspaceId: session.workspace_id }),
-    ...(spec.command === null ? {} : { command: spec.command }),
-  };
 }
 
 /**

@@ -7,6 +7,8 @@
 import { AppError, type FieldError } from '../errors/app-error.ts';
 import { defaultTemplateId, findTemplate, tierResources, type Template } from '../templates/catalog.ts';
 import { parseQuantity } from '../templates/quantities.ts';
+import { workspacePath } from '../storage/mount-path.ts';
+import { requestedVolumes, type VolumeRequest } from '../storage/requests.ts';
 import { bounds, type CreateSessionRequest } from './create-request.ts';
 import type { ResourceSpec, SessionSpec } from './model.ts';
 
@@ -14,11 +16,20 @@ export interface ResolvedSession {
   readonly template: string;
   readonly resourceTier: string;
   readonly ttlMinutes: number;
-  /** The hard cap of the pod's life comes with admission, from the owner's entitlements. */
+  /** The hard cap of the pod's life comes with admission, from the owner's entitlements; so do the volumes, from the store. */
   readonly spec: Omit<SessionSpec, 'active_deadline_seconds'>;
+  readonly volumes: readonly VolumeRequest[];
+  readonly idleTimeoutMinutes: number | null;
   /** Values go into the session's Kubernetes Secret and nowhere else. */
   readonly env: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
+}
+
+export interface ResolveOptions {
+  /** One that is not built in, by the id that the request names. */
+  readonly template?: Template;
+  /** The name of the volume at `/workspace` where the request names none: sessions of projects and conversations have one. */
+  readonly workspaceVolume?: string;
 }
 
 const WORKSPACE_GB = 10;
@@ -29,26 +40,18 @@ export const reservedEnvNames = ['SESSION_ID', 'WORKSPACE_ID', 'NAMESPACE', 'USE
 /** Fields of the older system that change nothing here. */
 const ignoredFields = ['storage', 'needs_ssh', 'long_lived', 'expected_duration_minutes'] as const;
 
-/** Fields that are part of the API and not built yet: refused, never half true. */
-function refuseUnbuilt(request: CreateSessionRequest): void {
-  const storage = request.storage_config?.storage_type;
-  const unbuilt: readonly (readonly [string, boolean])[] = [
-    ['request_persistent_storage', request.request_persistent_storage === true],
-    ['request_bucket', request.request_bucket === true],
-    ['storage_config.storage_type', storage !== undefined && storage !== 'ephemeral'],
-    ['gpu_spec', request.gpu_spec !== undefined],
-    ['ports', (request.ports ?? []).length > 0],
-    ['volumes', (request.volumes ?? []).length > 0],
-    ['project_id', request.project_id !== undefined],
-    ['conversation_id', request.conversation_id !== undefined],
-    ['idle_timeout_minutes', request.idle_timeout_minutes !== undefined],
-    ['preserve_data', request.preserve_data === true],
-  ];
-  const asked = unbuilt.filter(([, present]) => present).map(([path]) => path);
-  if (asked.length === 0) return;
-  throw new AppError('not_implemented', `Not built yet: ${asked.join(', ')}. Nothing was created.`, {
-    errors: asked.map((path) => ({ path, message: 'not built yet; leave it out' })),
-  });
+/** Fields that have routes of their own: refused here, never half true. */
+function refuseMisplaced(request: CreateSessionRequest): void {
+  const errors = (
+    [
+      ['project_id', 'projects'],
+      ['conversation_id', 'conversations'],
+    ] as const
+  )
+    .filter(([field]) => request[field] !== undefined)
+    .map(([path, plural]) => ({ path, message: `leave it out; PUT /v1/${plural}/{id}/session makes the session of one` }));
+  if (errors.length > 0)
+    throw new AppError('validation_failed', 'Sessions of projects and conversations have a route of their own.', { errors });
 }
 
 function resolveImage(request: CreateSessionRequest, template: Template): string {
@@ -86,8 +89,8 @@ function checkResources(resources: ResourceSpec, field: string): void {
   if (errors.length > 0) throw new AppError('validation_failed', 'The resources contradict one another.', { errors });
 }
 
-function resolveCommand(command: CreateSessionRequest['command']): readonly string[] | null {
-  if (command === undefined) return null;
+function resolveCommand(command: CreateSessionRequest['command'], template: Template): readonly string[] | null {
+  if (command === undefined) return template.command;
   return typeof command === 'string' ? ['sh', '-c', command] : command;
 }
 
@@ -101,26 +104,36 @@ function collectWarnings(request: CreateSessionRequest): string[] {
   return warnings;
 }
 
-/** Throws `AppError`: `unknown_template`, `validation_failed`, `not_implemented`. */
-export function resolveSession(request: CreateSessionRequest): ResolvedSession {
-  refuseUnbuilt(request);
-  const templateId = request.template ?? defaultTemplateId;
-  const template = findTemplate(templateId);
-  if (template === undefined) {
-    throw new AppError('unknown_template', `There is no template "${templateId}".`, {
-      errors: [{ path: 'template', message: 'no such template; GET /v1/templates lists them' }],
-    });
-  }
-  const mountPath = request.storage_config?.mount_path;
-  if (mountPath !== undefined && mountPath !== '/workspace') {
-    throw new AppError('not_implemented', 'Other mount paths than /workspace are not built yet.', {
-      errors: [{ path: 'storage_config.mount_path', message: 'leave it out or give /workspace' }],
-    });
-  }
-  const tier = request.resource_tier ?? request.resource_package ?? 'small';
+/** The workspace's own: what is mounted elsewhere outlives the pod without it. */
+function workspaceOf(volumes: readonly VolumeRequest[]): Pick<SessionSpec, 'storage_type' | 'workspace_gb'> {
+  const mounted = volumes.find(({ mount_path: path }) => path === workspacePath);
+  return { storage_type: mounted?.type ?? 'ephemeral', workspace_gb: mounted?.size_gb ?? WORKSPACE_GB };
+}
+
+function templateOf(request: CreateSessionRequest, given: Template | undefined): Template {
+  const id = request.template ?? defaultTemplateId;
+  const template = given ?? findTemplate(id);
+  if (template !== undefined) return template;
+  throw new AppError('unknown_template', `There is no template "${id}".`, {
+    errors: [{ path: 'template', message: 'no such template; GET /v1/templates lists them' }],
+  });
+}
+
+function resolveGpu(request: CreateSessionRequest): Pick<SessionSpec, 'gpu'> {
+  if (request.gpu_spec === undefined) return {};
+  const { gpu_type: type = null, gpu_count: count = 1 } = request.gpu_spec;
+  return { gpu: { type, count } };
+}
+
+/** Throws `AppError`: `unknown_template`, `validation_failed`. */
+export function resolveSession(request: CreateSessionRequest, options: ResolveOptions = {}): ResolvedSession {
+  if (options.workspaceVolume === undefined) refuseMisplaced(request);
+  const template = templateOf(request, options.template);
+  const tier = request.resource_tier ?? request.resource_package ?? template.resource_tier;
   const asked = request.resource_limits ?? request.resource_spec;
   const resources = resolveResources(tierResources[tier], asked);
   checkResources(resources, request.resource_limits === undefined ? 'resource_spec' : 'resource_limits');
+  const volumes = requestedVolumes(request, options.workspaceVolume);
   const env = Object.fromEntries(
     Object.entries(request.env ?? {}).filter(([name]) => !reservedEnvNames.some((reserved) => reserved === name)),
   );
@@ -130,17 +143,21 @@ export function resolveSession(request: CreateSessionRequest): ResolvedSession {
     ttlMinutes: request.ttl_minutes ?? bounds.ttlMinutes.default,
     spec: {
       image: resolveImage(request, template),
-      command: resolveCommand(request.command),
+      command: resolveCommand(request.command, template),
       resources,
+      ...resolveGpu(request),
       env_names: Object.keys(env).toSorted(),
-      storage_type: 'ephemeral',
-      workspace_gb: WORKSPACE_GB,
+      ...workspaceOf(volumes),
       volumes: [],
-      ports: [],
-      before_stop: null,
-      grace_period_seconds: 10,
+      ports: [...new Set(request.ports ?? template.ports)],
+      before_stop: template.before_stop,
+      grace_period_seconds: template.grace_period_seconds,
       start_deadline_seconds: template.start_deadline_seconds,
+      egress: template.egress,
+      ...(template.runtime_class === null ? {} : { runtime_class: template.runtime_class }),
     },
+    volumes,
+    idleTimeoutMinutes: request.idle_timeout_minutes ?? template.idle_timeout_minutes,
     env,
     warnings: collectWarnings(request),
   };

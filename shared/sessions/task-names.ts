@@ -11,6 +11,9 @@ import type { SessionDocument } from './model.ts';
 /** Cloud Tasks takes tasks at most 30 days ahead; an hour is kept for clocks that differ. */
 const LONGEST_AHEAD_MS = (30 * 24 - 1) * 60 * 60 * 1000;
 
+/** How long a task may last that the sweep lays each minute, so that there is one of them at a time. */
+export const SWEEP_TASK_SECONDS = 50;
+
 function prefixed(id: string, rest: string): string {
   return `${createHash('sha256').update(`${id}${rest}`).digest('hex').slice(0, 6)}-${rest}`;
 }
@@ -25,7 +28,16 @@ export function expireTaskName(id: string, wake: Date): string {
   return prefixed(id, `expire-${id}-${Math.floor(wake.getTime() / 1000)}`);
 }
 
-/** When to look at the session's deadline next: at the deadline, or as far ahead as a task may lie. */
+/** One per pod: it is stopped once. */
+export function stopTaskName(id: string, generation: number): string {
+  return prefixed(id, `stop-${id}-g${generation}`);
+}
+
+/**
+ * When to look at the session next, as far ahead as a task may lie: at its deadline; while it runs, also when it may have been idle for
+ * too long.
+ */
 export function wakeTime(session: SessionDocument, now: Date): Date {
-  return new Date(Math.min(Date.parse(session.expires_at), now.getTime() + LONGEST_AHEAD_MS));
+  const due = session.status === 'running' ? (session.due_at ?? session.expires_at) : session.expires_at;
+  return new Date(Math.min(Date.parse(due), now.getTime() + LONGEST_AHEAD_MS));
 }

@@ -11,7 +11,7 @@ import { AppError } from '../../shared/errors/app-error.ts';
 import { requireSameCluster } from '../../shared/kubernetes/identity.ts';
 import type { Kubernetes } from '../../shared/kubernetes/port.ts';
 import { startEmbeddedCluster, type EmbeddedCluster } from '../fakes/embedded-cluster.ts';
-import { startLife, type Life } from '../fakes/life.ts';
+import { startLife, type Life, type LifeOptions } from '../fakes/life.ts';
 
 const alice: Caller = { keyId: 'k', kind: 'user', user: 'alice', requestId: 'r' };
 const wait = { waitSeconds: 20 };
@@ -30,8 +30,13 @@ const interceptor: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (opti
 
 function newLife(): Promise<Life> {
   worlds += 1;
+  return startLife(world());
+}
+
+/** The present one, as of its latest life. */
+function world(): LifeOptions {
   const databaseFile = join(directory, `${worlds}.db`);
-  return startLife({ databaseFile, kubeconfigFile: cluster.kubeconfigFile, installation: `faults-${worlds}`, interceptors: [interceptor] });
+  return { databaseFile, kubeconfigFile: cluster.kubeconfigFile, installation: `faults-${worlds}`, interceptors: [interceptor] };
 }
 
 beforeAll(async () => {
@@ -130,13 +135,15 @@ describe('values of env', () => {
     await expect.poll(async () => (await life.services.getSession(alice, session.id)).status, { timeout: 10_000 }).toBe('running');
   });
 
-  it('that were written after the session had ended do not outlive the next sweep', async () => {
+  it('that were written after the session had ended do not outlive the sweep a minute later', async () => {
     const { session } = await life.services.createSession(alice, { env: { A: '1' } }, wait);
     const { namespace, name } = { namespace: session.k8s_namespace, name: session.pod_name };
     const keep = await life.services.createSession(alice, {}, wait);
     await life.services.deleteSession(alice, session.id);
     await kubernetes.core.createNamespacedSecret({ namespace, body: { metadata: { name }, stringData: { A: '1' } } });
-    await life.services.sweep();
+    const later = await startLife({ ...world(), aheadMs: 61_000 });
+    await later.services.sweep();
+    await later.end();
     await expect(kubernetes.core.readNamespacedSecret({ namespace, name })).rejects.toMatchObject({ code: 404 });
     await life.services.deleteSession(alice, keep.session.id);
   });

@@ -11,6 +11,11 @@ function after(session: SessionDocument, event: SessionEvent): SessionStatus | '
   return next.kind === 'changed' ? next.session.status : next.kind;
 }
 
+/** At its deadline, and stopped when it is idle for an hour. */
+function dueSession(fields: Partial<SessionDocument>): SessionDocument {
+  return sessionDocument({ expires_at: testNow.toISOString(), idle_timeout_minutes: 60, ...fields });
+}
+
 function changed(session: SessionDocument, event: SessionEvent): SessionDocument {
   const next = nextState(session, event, testNow, by);
   if (next.kind !== 'changed') throw new Error(`expected a change, got ${next.kind}`);
@@ -23,41 +28,65 @@ const events: Record<string, SessionEvent> = {
   start_failed: { type: 'start_failed', reason: 'ErrImagePull: no such image' },
   start_deadline: { type: 'start_deadline' },
   stop: { type: 'stop', cause: 'requested' },
-  pod_gone: { type: 'pod_gone' },
+  idle: { type: 'stop', cause: 'idle', generation: 1 },
+  pod_gone: { type: 'pod_gone', podUid: 'uid-1' },
   pod_lost: { type: 'pod_lost', reason: 'the node is gone', podUid: 'uid-1' },
-  crash_loop: { type: 'crash_loop', reason: 'CrashLoopBackOff: exit 1' },
+  crash_loop: { type: 'crash_loop', reason: 'CrashLoopBackOff: exit 1', podUid: 'uid-1' },
+  container_restarted: { type: 'container_restarted', podUid: 'uid-1', count: 1, message: 'The container was restarted' },
+  active: { type: 'active' },
   start: { type: 'start' },
+  restart: { type: 'restart' },
   deadline: { type: 'deadline' },
   delete: { type: 'delete' },
   released: { type: 'released' },
 };
 
-/** Every state and event; what is not named changes nothing. */
-const table: Record<SessionStatus, Record<string, SessionStatus | 'refused'>> = {
+type Row = Record<string, SessionStatus | 'refused'>;
+
+/** Every state and event, of a session at its deadline with an idle timeout; what is not named changes nothing. */
+const table: Record<SessionStatus, Row> = {
   creating: {
     pod_ready: 'running',
     no_shell: 'creating',
     start_failed: 'failed',
     start_deadline: 'failed',
     stop: 'refused',
-    start: 'refused',
     deadline: 'terminating',
     delete: 'terminating',
   },
-  running: { stop: 'stopping', pod_lost: 'failed', crash_loop: 'failed', deadline: 'terminating', delete: 'terminating' },
-  stopping: { pod_gone: 'stopped', start: 'refused', deadline: 'terminating', delete: 'terminating' },
-  stopped: { start: 'creating', deadline: 'terminating', delete: 'terminating' },
-  failed: { start: 'creating', stop: 'refused', deadline: 'terminating', delete: 'terminating' },
-  terminating: { released: 'terminated', start: 'refused', stop: 'refused' },
-  terminated: { start: 'refused', stop: 'refused' },
+  running: {
+    stop: 'stopping',
+    idle: 'stopping',
+    restart: 'stopping',
+    pod_lost: 'failed',
+    crash_loop: 'failed',
+    container_restarted: 'running',
+    active: 'running',
+    deadline: 'terminating',
+    delete: 'terminating',
+  },
+  stopping: { pod_gone: 'stopped', start: 'stopping', restart: 'stopping', deadline: 'terminating', delete: 'terminating' },
+  stopped: { start: 'creating', restart: 'creating', deadline: 'terminating', delete: 'terminating' },
+  failed: { start: 'creating', restart: 'creating', stop: 'refused', deadline: 'terminating', delete: 'terminating' },
+  terminating: { released: 'terminated', start: 'refused', restart: 'refused', stop: 'refused' },
+  terminated: { start: 'refused', restart: 'refused', stop: 'refused' },
 };
+
+/** What differs for the session of a project: it is never ended by its deadline. */
+const anchored: Partial<Record<SessionStatus, Row>> = { running: { deadline: 'stopping' } };
 
 describe('nextState', () => {
   for (const status of sessionStatuses) {
     for (const [name, event] of Object.entries(events)) {
       const expected = table[status][name] ?? 'unchanged';
       it(`${status} + ${name} -> ${expected}`, () => {
-        expect(after(sessionDocument({ status }), event)).toBe(expected);
+        expect(after(dueSession({ status }), event)).toBe(expected);
+      });
+      const expectedAnchored = name === 'deadline' ? (anchored[status]?.[name] ?? 'unchanged') : expected;
+      if (expectedAnchored === expected) continue;
+      it(`${status} + ${name} -> ${expectedAnchored}, for a project or conversation`, () => {
+        expect(after(dueSession({ status, project_id: 'p' }), event)).toBe(expectedAnchored);
+        expect(after(dueSession({ status, conversation_id: 'c' }), event)).toBe(expectedAnchored);
       });
     }
   }
@@ -75,10 +104,31 @@ describe('nextState', () => {
     expect(after(next, { type: 'no_shell' })).toBe('unchanged');
   });
 
-  it('rebuilds a lost pod on its volume as the next generation', () => {
+  it('rebuilds a lost pod on its volume as the next generation, also where the workspace is one of several mounts', () => {
+    const mount = {
+      volume_id: 'v',
+      type: 'persistent_volume',
+      source: 'c',
+      mount_path: '/workspace',
+      read_only: false,
+      size_gb: 1,
+      shared: false,
+    } as const;
+    const mounted = { spec: { ...sessionDocument().spec, volumes: [mount] } };
+    expect(after(sessionDocument(mounted), { type: 'pod_lost', reason: 'evicted', podUid: 'uid-1' })).toBe('creating');
     const rebuilt = changed(sessionDocument({ ...onVolume, generation: 3 }), { type: 'pod_lost', reason: 'evicted', podUid: 'uid-1' });
     expect(rebuilt).toMatchObject({ status: 'creating', generation: 4, pod_uid: null, reason: 'pod_lost: evicted' });
     expect(rebuilt.start_deadline).toBe('2026-03-01T12:10:00.000Z');
+  });
+
+  it('takes no notice of what is said of an earlier pod', () => {
+    const said = [events['pod_ready'], events['start_failed'], events['start_deadline'], events['no_shell']] as SessionEvent[];
+    for (const event of said) {
+      expect(after(dueSession({ status: 'creating', generation: 2 }), { ...event, generation: 1 } as SessionEvent)).toBe('unchanged');
+    }
+    expect(after(dueSession({ pod_uid: 'uid-2' }), { type: 'crash_loop', reason: 'CrashLoopBackOff: 1', podUid: 'uid-1' })).toBe(
+      'unchanged',
+    );
   });
 
   it('takes no notice of the loss of an earlier pod', () => {
@@ -93,12 +143,77 @@ describe('nextState', () => {
     expect(after(sessionDocument({ ...onVolume, pod_losses: old }), lost)).toBe('creating');
   });
 
-  it('stops sessions of projects and conversations at their deadline instead of ending them', () => {
-    const deadline = { type: 'deadline' } as const;
-    expect(after(sessionDocument({ project_id: 'p' }), deadline)).toBe('stopping');
-    expect(after(sessionDocument({ conversation_id: 'c' }), deadline)).toBe('stopping');
-    expect(after(sessionDocument({ project_id: 'p', status: 'stopped' }), deadline)).toBe('unchanged');
-    expect(after(sessionDocument({ project_id: 'p', status: 'stopped' }), { type: 'delete' })).toBe('terminating');
+  it('does not end a session whose deadline was put off, or is not reached by this clock', () => {
+    expect(after(sessionDocument({ expires_at: '2026-03-01T12:00:00.001Z' }), { type: 'deadline' })).toBe('unchanged');
+    expect(after(sessionDocument({ expires_at: '2026-03-01T12:00:00.000Z' }), { type: 'deadline' })).toBe('terminating');
+  });
+
+  it('does not stop as idle what has another pod by now, or no idle timeout any more', () => {
+    const idle = { type: 'stop', cause: 'idle', generation: 1 } as const;
+    expect(after(dueSession({ generation: 2 }), idle)).toBe('unchanged');
+    expect(after(dueSession({ idle_timeout_minutes: null }), idle)).toBe('unchanged');
+  });
+
+  it('takes no notice of the end of an earlier pod', () => {
+    expect(after(dueSession({ status: 'stopping', pod_uid: 'uid-2' }), { type: 'pod_gone', podUid: 'uid-1' })).toBe('unchanged');
+  });
+
+  it('starts a restarted session again as soon as its pod is gone, with the next generation and no hold given back', () => {
+    const stopping = changed(dueSession({}), { type: 'restart' });
+    expect(stopping).toMatchObject({ status: 'stopping', restarts: true, generation: 1 });
+    const next = changed(stopping, { type: 'pod_gone', podUid: 'uid-1' });
+    expect(next).toMatchObject({ status: 'creating', restarts: false, generation: 2, pod_uid: null, stopped_at: null });
+  });
+
+  it('lets the last word of stop and start count while the pod is still going', () => {
+    const stopping = changed(dueSession({}), { type: 'stop', cause: 'requested' });
+    const starting = changed(stopping, { type: 'start' });
+    expect(starting).toMatchObject({ status: 'stopping', restarts: true });
+    expect(after(starting, { type: 'start' })).toBe('unchanged');
+    const stopped = changed(changed(starting, { type: 'stop', cause: 'requested' }), { type: 'pod_gone', podUid: 'uid-1' });
+    expect(stopped).toMatchObject({ status: 'stopped', pod_uid: null, stopped_at: testNow.toISOString() });
+  });
+
+  it('does not start again what is deleted while it restarts', () => {
+    const deleted = changed(dueSession({ status: 'stopping', restarts: true }), { type: 'delete' });
+    expect(deleted).toMatchObject({ status: 'terminating', restarts: false });
+  });
+
+  it('gives a session of a project a new deadline when it starts, and others keep theirs', () => {
+    const expires_at = '2026-03-01T11:00:00.000Z';
+    expect(changed(dueSession({ status: 'stopped', project_id: 'p', expires_at }), { type: 'start' }).expires_at).toBe(
+      '2026-03-01T13:00:00.000Z',
+    );
+    expect(changed(dueSession({ status: 'stopped', expires_at }), { type: 'start' }).expires_at).toBe(expires_at);
+  });
+
+  it('makes the next pod from what a rebuild says, once for each generation', () => {
+    const rebuild = { template: 'node', resource_tier: 'large', spec: { ...sessionDocument().spec, image: 'node:24-slim' } };
+    const stopping = changed(dueSession({}), { type: 'restart', rebuild, generation: 1 });
+    expect(stopping).toMatchObject({ status: 'stopping', template: 'node', spec: { image: 'node:24-slim' } });
+    expect(after(stopping, { type: 'restart', rebuild, generation: 1 })).toBe('unchanged');
+    const next = changed(stopping, { type: 'pod_gone', podUid: 'uid-1' });
+    expect(after({ ...next, status: 'running' }, { type: 'restart', rebuild, generation: 1 })).toBe('unchanged');
+  });
+
+  it('tells of each restart of the container once, and of those of the present pod alone', () => {
+    const once = changed(dueSession({}), { type: 'container_restarted', podUid: 'uid-1', count: 2, message: 'out of memory' });
+    expect(once.history.at(-1)).toEqual({ at: testNow.toISOString(), type: 'container_restarted', message: 'out of memory' });
+    expect(after(once, { type: 'container_restarted', podUid: 'uid-1', count: 2, message: 'again' })).toBe('unchanged');
+    expect(after(once, { type: 'container_restarted', podUid: 'uid-0', count: 3, message: 'another' })).toBe('unchanged');
+  });
+
+  it('says why a session has stopped where nobody asked for it', () => {
+    expect(changed(dueSession({}), { type: 'stop', cause: 'idle', generation: 1 }).reason).toMatch(/^idle: /);
+    expect(changed(dueSession({ project_id: 'p' }), { type: 'deadline' }).reason).toMatch(/^deadline: /);
+    expect(changed(dueSession({ status: 'stopped', reason: 'idle: x' }), { type: 'start' }).reason).toBeNull();
+  });
+
+  it('puts the next look at an active session off without a word in its history', () => {
+    const session = dueSession({ expires_at: '2026-03-02T00:00:00.000Z', due_at: testNow.toISOString() });
+    const looked = changed(session, { type: 'active' });
+    expect(looked).toMatchObject({ due_at: '2026-03-01T13:00:00.000Z', history: session.history, last_change: session.last_change });
+    expect(looked.started_at).toBe(session.started_at);
   });
 
   it('says who changed it, and keeps the newest fifty entries of its history', () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../shared/errors/app-error.ts';
 import { createSessionSchema, type CreateSessionRequest } from '../../../shared/sessions/create-request.ts';
 import { resolveSession } from '../../../shared/sessions/resolve.ts';
+import { builtInTemplates, type Template } from '../../../shared/templates/catalog.ts';
 
 function resolve(body: unknown) {
   return resolveSession(createSessionSchema.parse(body));
@@ -30,8 +31,15 @@ describe('resolveSession', () => {
         env_names: [],
         storage_type: 'ephemeral',
         workspace_gb: 10,
+        volumes: [],
+        ports: [],
+        before_stop: null,
+        grace_period_seconds: 10,
         start_deadline_seconds: 600,
+        egress: 'web',
       },
+      volumes: [],
+      idleTimeoutMinutes: null,
       env: {},
       warnings: [],
     });
@@ -86,19 +94,42 @@ describe('resolveSession', () => {
     expect(refusal({ template: 'cobol' })).toMatchObject({ code: 'unknown_template', errors: [{ path: 'template' }] });
   });
 
-  const unbuilt: readonly CreateSessionRequest[] = [
-    { request_persistent_storage: true },
-    { request_bucket: true },
-    { storage_config: { storage_type: 'gcs_fuse' } },
-    { gpu_spec: { gpu_count: 1 } },
-    { ports: [8000] },
-    { project_id: 'p' },
-    { idle_timeout_minutes: 5 },
-    { preserve_data: true },
+  it('takes ports once each, an idle timeout, and accelerators, one where no number is given', () => {
+    const resolved = resolve({ ports: [8000, 3000, 8000], idle_timeout_minutes: 5, gpu_spec: { gpu_type: 'nvidia-l4' } });
+    expect(resolved.spec).toMatchObject({ ports: [8000, 3000], gpu: { type: 'nvidia-l4', count: 1 } });
+    expect(resolved.idleTimeoutMinutes).toBe(5);
+  });
+
+  const workspaces: readonly (readonly [object, object])[] = [
+    [
+      { request_persistent_storage: true, persistent_storage_size_gb: 20 },
+      { storage_type: 'persistent_volume', workspace_gb: 20 },
+    ],
+    [{ request_bucket: true }, { storage_type: 'gcs_fuse', workspace_gb: 10 }],
+    [{ volumes: [{ name: 'data', mount_path: '/data', size_gb: 50 }] }, { storage_type: 'ephemeral', workspace_gb: 10 }],
   ];
-  for (const request of unbuilt) {
-    it(`refuses ${JSON.stringify(request)} as not built yet`, () => {
-      expect(refusal(request).code).toBe('not_implemented');
+  for (const [body, expected] of workspaces) {
+    it(`says of ${JSON.stringify(body)} what is at the workspace`, () => {
+      expect(resolve(body).spec).toMatchObject(expected);
     });
   }
+
+  it('gives a project the volume of its name, and takes the ids in its body as they are', () => {
+    const request = createSessionSchema.parse({ project_id: 'p' });
+    const { volumes, spec } = resolveSession(request, { workspaceVolume: 'project-1' });
+    expect(spec.storage_type).toBe('persistent_volume');
+    expect(volumes).toMatchObject([{ name: 'project-1', mount_path: '/workspace' }]);
+  });
+
+  for (const request of [{ project_id: 'p' }, { conversation_id: 'c' }]) {
+    it(`refuses ${JSON.stringify(request)}, which has a route of its own`, () => {
+      expect(refusal(request)).toMatchObject({ code: 'validation_failed', errors: [{ path: Object.keys(request)[0] }] });
+    });
+  }
+
+  it('takes a template that is not built in', () => {
+    const template = { ...builtInTemplates[0], id: 'own', image: 'ghcr.io/x/own:1' } as Template;
+    const resolved = resolveSession({ template: 'own' }, { template });
+    expect([resolved.template, resolved.spec.image]).toEqual(['own', 'ghcr.io/x/own:1']);
+  });
 });
