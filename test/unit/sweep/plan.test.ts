@@ -1,103 +1,71 @@
-import type { V1Pod } from '@kubernetes/client-node';
 import { describe, expect, it } from 'vitest';
-import { labels } from '../../../shared/pods/names.ts';
-import { isOrphan, planNamespace, planSession } from '../../../shared/sweep/plan.ts';
+import type { ClusterPage, StorePage } from '../../../shared/sweep/pages.ts';
+import { planNamespace, planSweep } from '../../../shared/sweep/plan.ts';
+import type { SessionDocument } from '../../../shared/sessions/model.ts';
 import { sessionDocument, testNow } from '../../fakes/session-document.ts';
+import { namespaceDocument } from './documents.ts';
+import { podSighting } from './sightings.ts';
 
-const past = '2026-03-01T11:00:00.000Z';
+const rules = { graceMs: 30_000 };
 
-function pod(fields: { uid?: string; generation?: number; deleted?: boolean; waiting?: string; phase?: string } = {}): V1Pod {
+function storeOf(...sessions: readonly SessionDocument[]): StorePage {
   return {
-    metadata: {
-      name: sessionDocument().pod_name,
-      uid: fields.uid ?? 'uid-1',
-      labels: { [labels.session]: sessionDocument().id, [labels.generation]: String(fields.generation ?? 1) },
-      ...(fields.deleted === true ? { deletionTimestamp: testNow } : {}),
-    },
-    spec: { containers: [{ name: 'session', image: 'python:3.11-slim' }] },
-    status: {
-      phase: fields.phase ?? 'Running',
-      conditions: [
-        { type: 'PodScheduled', status: 'True' },
-        { type: 'Ready', status: fields.waiting === undefined ? 'True' : 'False' },
-      ],
-      containerStatuses: [
-        {
-          name: 'session',
-          image: 'python:3.11-slim',
-          imageID: '',
-          ready: fields.waiting === undefined,
-          restartCount: 3,
-          state: fields.waiting === undefined ? { running: {} } : { waiting: { reason: fields.waiting } },
-          lastState: { terminated: { exitCode: 1 } },
-        },
-      ],
-    },
+    sessions: new Map(sessions.map((session) => [session.id, session])),
+    volumes: new Map(),
+    snapshots: new Map(),
+    namespaces: new Map(),
   };
 }
 
-describe('planSession', () => {
-  it('leaves a running session with its pod alone', () => {
-    expect(planSession(sessionDocument(), pod(), testNow)).toBeUndefined();
+describe('a page of documents with the objects that belong to it', () => {
+  const none: ClusterPage = { objects: [], hasPodsOf: new Set() };
+
+  it('makes nothing of agreement', () => {
+    const cluster = { objects: [podSighting()], hasPodsOf: new Set([sessionDocument().id]) };
+    expect(planSweep(storeOf(sessionDocument()), cluster, testNow, rules)).toEqual({ sessions: [], objects: [], unsettled: [] });
   });
 
-  it('sees that the pod of a running session is gone, another, or going', () => {
-    expect(planSession(sessionDocument(), undefined, testNow)).toMatchObject({ type: 'pod_lost' });
-    expect(planSession(sessionDocument(), pod({ uid: 'uid-2' }), testNow)).toMatchObject({ type: 'pod_lost' });
-    expect(planSession(sessionDocument(), pod({ deleted: true }), testNow)).toMatchObject({ type: 'pod_lost' });
+  it('takes a pod for gone only where all pods of its session were asked for', () => {
+    expect(planSweep(storeOf(sessionDocument()), none, testNow, rules).sessions).toEqual([]);
+    const asked = { ...none, hasPodsOf: new Set([sessionDocument().id]) };
+    expect(planSweep(storeOf(sessionDocument()), asked, testNow, rules).sessions).toMatchObject([{ type: 'pod_lost' }]);
   });
 
-  it('tells a crash loop from an eviction', () => {
-    expect(planSession(sessionDocument(), pod({ waiting: 'CrashLoopBackOff' }), testNow)).toMatchObject({ type: 'crash_loop' });
-    expect(planSession(sessionDocument(), pod({ phase: 'Failed' }), testNow)).toMatchObject({ type: 'pod_lost' });
+  it('does not judge a session by a pod that only bears its label', () => {
+    const cluster = { objects: [podSighting({ name: 'by-hand', uid: 'other' })], hasPodsOf: new Set<string>() };
+    const plan = planSweep(storeOf(sessionDocument()), cluster, testNow, rules);
+    expect(plan.sessions).toEqual([]);
+    expect(plan.objects).toMatchObject([{ type: 'remove_object', sighting: { name: 'by-hand' } }]);
   });
 
-  it('ends what is past its deadline in any state that can end', () => {
-    for (const status of ['creating', 'running', 'failed'] as const) {
-      expect(planSession(sessionDocument({ status, expires_at: past }), pod(), testNow)).toMatchObject({ type: 'expire' });
-    }
-  });
-
-  it('takes up a creation and an end that stand still, and leaves fresh ones to those who are at it', () => {
-    const fresh = testNow.toISOString();
-    expect(planSession(sessionDocument({ status: 'creating', updated_at: past }), undefined, testNow)).toMatchObject({ type: 'provision' });
-    expect(planSession(sessionDocument({ status: 'creating', updated_at: fresh }), undefined, testNow)).toBeUndefined();
-    expect(planSession(sessionDocument({ status: 'terminating', updated_at: past }), pod(), testNow)).toMatchObject({ type: 'expire' });
-    expect(planSession(sessionDocument({ status: 'terminating', updated_at: fresh }), pod(), testNow)).toBeUndefined();
+  it('keeps what is too young to be judged for the next pass', () => {
+    const fresh = podSighting({ createdAt: testNow.toISOString() });
+    const plan = planSweep(storeOf(), { ...none, objects: [fresh] }, testNow, rules);
+    expect(plan).toEqual({ sessions: [], objects: [], unsettled: [fresh] });
   });
 });
 
-describe('isOrphan', () => {
-  it('spares the pod of a session that lives, and one that is going already', () => {
-    expect(isOrphan(pod(), sessionDocument())).toBe(false);
-    expect(isOrphan(pod(), sessionDocument({ status: 'creating' }))).toBe(false);
-    expect(isOrphan(pod({ deleted: true }), undefined)).toBe(false);
+describe('a namespace that nobody needs', () => {
+  const empty = namespaceDocument();
+  const present = { metadata: { name: empty.k8s_namespace } };
+  const going = (milliseconds: number) => ({
+    metadata: { name: empty.k8s_namespace, deletionTimestamp: new Date(testNow.getTime() - milliseconds) },
   });
 
-  it('finds pods without a session, of an ended one, and of an earlier generation', () => {
-    expect(isOrphan(pod(), undefined)).toBe(true);
-    expect(isOrphan(pod(), sessionDocument({ status: 'terminated' }))).toBe(true);
-    expect(isOrphan(pod(), sessionDocument({ status: 'failed' }))).toBe(true);
-    expect(isOrphan(pod({ generation: 1 }), sessionDocument({ status: 'creating', generation: 2 }))).toBe(true);
+  it('is released when it has been empty long enough, and forgotten when the cluster has', () => {
+    expect(planNamespace(empty, present, 60, testNow)).toEqual({ type: 'release_namespace' });
+    expect(planNamespace(empty, undefined, 60, testNow)).toEqual({ type: 'forget_namespace' });
+    expect(planNamespace({ ...empty, emptied_at: testNow.toISOString() }, present, 60, testNow)).toBeUndefined();
   });
-});
 
-describe('planNamespace', () => {
-  const empty = {
-    namespace: 'team',
-    owner: 'alice',
-    k8s_namespace: 'berth-team',
-    state: 'active' as const,
-    sessions: {},
-    emptied_at: past,
-    k8s_uid: 'uid-1',
-    objects_digest: 'd',
-    created_at: past,
-  };
-
-  it('releases what has been empty long enough, and forgets it when the cluster has', () => {
-    expect(planNamespace(empty, { metadata: { name: 'berth-team' } }, 60, testNow)).toEqual({ type: 'release' });
-    expect(planNamespace(empty, undefined, 60, testNow)).toEqual({ type: 'forget' });
+  it('stays while a session or a volume is in it', () => {
     expect(planNamespace({ ...empty, sessions: { s: true } }, undefined, 60, testNow)).toBeUndefined();
+    expect(planNamespace({ ...empty, volumes: { v: true } }, undefined, 60, testNow)).toBeUndefined();
+  });
+
+  it('is not asked to go again while it goes, and told of when it does not', () => {
+    const releasing = namespaceDocument({ state: 'releasing' });
+    expect(planNamespace(releasing, going(10_000), 60, testNow)).toBeUndefined();
+    expect(planNamespace(releasing, going(300_000), 60, testNow)).toMatchObject({ type: 'namespace_stuck' });
   });
 });
