@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
-import type { V1Container, V1ContainerStatus, V1Pod, V1PodSpec } from '@kubernetes/client-node';
+import type { V1Container, V1ContainerStatus, V1ObjectMeta, V1Pod, V1PodSpec } from '@kubernetes/client-node';
 import { startNode } from '../../dev/cluster/node/index.ts';
 import type { StartedNode } from '../../dev/cluster/node/index.ts';
 import { NODE_NAME, pods } from '../../dev/cluster/node/kinds.ts';
@@ -47,7 +47,13 @@ export interface TestNode extends StartedNode {
   /** Stops it and removes its folder. */
   end(): Promise<void>;
   /** Creates a pod with one container and resolves when the condition holds. */
-  run(name: string, container: Partial<V1Container>, spec?: Partial<V1PodSpec>, condition?: (pod: V1Pod) => boolean): Promise<V1Pod>;
+  run(
+    name: string,
+    container: Partial<V1Container>,
+    spec?: Partial<V1PodSpec>,
+    condition?: (pod: V1Pod) => boolean,
+    metadata?: V1ObjectMeta,
+  ): Promise<V1Pod>;
   until(name: string, condition: (pod: V1Pod) => boolean): Promise<V1Pod>;
   /** Deletes a pod and resolves when its object is gone. */
   remove(name: string, graceSeconds?: number): Promise<void>;
@@ -79,6 +85,8 @@ export interface TestNodeOptions {
   readonly volumeIntervalMs?: number;
   /** Of the test's folder, for the node's data. */
   readonly subfolder?: string;
+  /** Where the buckets are. */
+  readonly buckets?: string;
 }
 
 export async function startTestNode(runtime: RuntimeName, { subfolder = '', ...options }: TestNodeOptions = {}): Promise<TestNode> {
@@ -124,8 +132,9 @@ export async function startTestNode(runtime: RuntimeName, { subfolder = '', ...o
       await started.node.stop();
       await rm(directory, { recursive: true, force: true });
     },
-    async run(name, container, spec = {}, condition = isReady) {
-      objects.create<V1Pod>(pods, makePod(name, container, spec));
+    async run(name, container, spec = {}, condition = isReady, metadata = {}) {
+      const pod = makePod(name, container, spec);
+      objects.create<V1Pod>(pods, { ...pod, metadata: { ...pod.metadata, ...metadata } });
       return until(name, condition);
     },
     async remove(name, graceSeconds = 5) {

@@ -1,5 +1,5 @@
 /**
- * Death after every single write to store, queue or cluster on the paths of create and delete, each once (design §5).
+ * Death after every single write to store, queue or cluster on the paths of create, delete, stop, start and restart, each once (design §5).
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,8 @@ const RECOVERY_MS = 60_000;
 const LATER_MS = 90_000;
 
 const caller: Caller = { keyId: 'k', kind: 'user', user: 'alice', requestId: 'r' };
-const request = { env: { TOKEN: 'x' } };
+/** With a Secret and a claim, so that there is as much as can be left behind. */
+const request = { env: { TOKEN: 'x' }, request_persistent_storage: true };
 
 /** What a life does until it dies; the promise may stay open for ever. */
 type Act = (life: Life) => Promise<unknown>;
@@ -36,6 +37,21 @@ async function create(life: Life): Promise<void> {
 async function deleteAll(life: Life): Promise<void> {
   const { sessions } = await life.services.listSessions(caller, { labels: {}, limit: 100 });
   for (const session of sessions) await life.services.deleteSession(caller, session.id);
+}
+
+async function theOnly(life: Life): Promise<string> {
+  const { sessions } = await life.services.listSessions(caller, { labels: {}, limit: 1 });
+  return sessions[0]?.id ?? '';
+}
+
+async function stopAndStart(life: Life): Promise<void> {
+  const id = await theOnly(life);
+  await life.services.stopSession(caller, id, { waitSeconds: 30 });
+  await life.services.startSession(caller, id, { waitSeconds: 30 });
+}
+
+async function restart(life: Life): Promise<void> {
+  await life.services.restartSession(caller, await theOnly(life), { waitSeconds: 30 });
 }
 
 async function liveOnce(world: World, act: Act): Promise<void> {
@@ -76,6 +92,8 @@ async function recover(world: World): Promise<readonly string[]> {
 const paths: readonly (readonly [string, Act, Act, number])[] = [
   ['create', async () => {}, create, 12],
   ['delete', create, deleteAll, 5],
+  ['stop and start', create, stopAndStart, 8],
+  ['restart', create, restart, 8],
 ];
 
 /** The suite against one cluster. */

@@ -10,16 +10,19 @@ export interface EmbeddedCluster {
   readonly kubeconfigFile: string;
   readonly capabilities: AttachedCluster['capabilities'];
   readonly directory: string;
+  readonly bucketsFolder: string;
   stop(): Promise<void>;
 }
 
 export async function startEmbeddedCluster(options: Partial<Omit<ClusterOptions, 'directory'>> = {}): Promise<EmbeddedCluster> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-cluster-'));
-  const cluster = await attachCluster({ directory, images: [], runtime: 'auto', ...options });
+  const bucketsFolder = join(directory, 'buckets');
+  const cluster = await attachCluster({ directory, buckets: bucketsFolder, images: [], runtime: 'auto', ...options });
   return {
     kubeconfigFile: cluster.kubeconfigFile,
     capabilities: cluster.capabilities,
     directory,
+    bucketsFolder,
     stop: async () => {
       await cluster.end();
       await rm(directory, { recursive: true, force: true });

@@ -4,6 +4,7 @@
  */
 import type { Dispatcher } from 'undici';
 import { parseConfig } from '../../shared/config.ts';
+import { openFolderBlobs } from '../../shared/blobs/folder.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { createHelpers } from '../../shared/create-helpers.ts';
 import { createServices } from '../../shared/create-services.ts';
@@ -16,6 +17,7 @@ import { connectKubernetes } from '../../shared/kubernetes/client.ts';
 import type { Kubernetes } from '../../shared/kubernetes/port.ts';
 import { createLogger } from '../../shared/observability/create-logger.ts';
 import { createMetrics } from '../../shared/observability/create-metrics.ts';
+import { openFolderBuckets } from '../../shared/storage/folder-buckets.ts';
 import { openLocalQueue, type Deliver, type LocalQueue } from '../../shared/tasks/local.ts';
 import type { Mortal } from './mortal.ts';
 
@@ -28,6 +30,10 @@ export interface LifeOptions {
   /** How far its clock is ahead of the real one: what has to wait its time is due at once. */
   readonly aheadMs?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Is given every line of its log. */
+  readonly log?: (line: string) => void;
+  /** The embedded cluster's; without it there are no buckets. */
+  readonly bucketsFolder?: string;
 }
 
 export interface Life {
@@ -42,7 +48,11 @@ export async function startLife(options: LifeOptions): Promise<Life> {
   const clock = { now: () => new Date(Date.now() + aheadMs) };
   const database = openDatabase(options.databaseFile);
   const store = openSqlite({ database });
-  const log = createLogger({ level: 'silent', format: 'text' });
+  const log = createLogger({
+    level: options.log === undefined ? 'silent' : 'debug',
+    format: 'json',
+    ...(options.log && { write: options.log }),
+  });
   const ready = Promise.withResolvers<Services>();
   const deliver: Deliver = async (target, payload, { signal }) => {
     try {
@@ -67,7 +77,9 @@ export async function startLife(options: LifeOptions): Promise<Life> {
     newId,
     store: mortal === undefined ? store : mortal.store(store),
     queue: mortal === undefined ? queue : mortal.queue(queue),
+    blobs: openFolderBlobs(`${options.databaseFile}-blobs`),
     kubernetes: connect,
+    buckets: options.bucketsFolder === undefined ? undefined : openFolderBuckets(options.bucketsFolder),
     helpers,
     log,
     metrics,
