@@ -12,12 +12,13 @@ import { type Metafile, type Plugin, build } from 'esbuild';
 const UNITS = ['api', 'tasks', 'sweep', 'events', 'shell'] as const;
 
 /**
- * Not bundled: the framework looks for its own files, the two Google SDKs for their .proto files, `/docs` for its assets; and
+ * Not bundled: the framework looks for its own files, the Google SDKs for their .proto files and package.json, `/docs` for its assets; and
  * google-auth-library is CommonJS, of which a lazily loaded chunk has only a default export.
  */
 const EXTERNAL = [
   '@google-cloud/functions-framework',
   '@google-cloud/firestore',
+  '@google-cloud/storage',
   '@google-cloud/tasks',
   'google-auth-library',
   'swagger-ui-dist',

@@ -6,11 +6,14 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ensureDevelopmentKey } from '../shared/auth/development-key.ts';
 import { ConfigError, EMBEDDED_HELPER_IMAGE, type Config } from '../shared/config.ts';
 import { createDeps } from '../shared/create-deps.ts';
 import { createServices } from '../shared/create-services.ts';
 import type { Deps } from '../shared/deps.ts';
+import type { Journal } from '../shared/documents/sqlite-journal.ts';
+import { followSessions } from '../shared/events/follow.ts';
 import { createApiApp } from '../shared/http/create-api-app.ts';
 import { createFunctionServer } from '../shared/http/function-front.ts';
 import type { Services } from '../shared/http/services.ts';
@@ -19,6 +22,7 @@ import { deliverInProcess } from './tasks-in-process.ts';
 
 const DRAIN_MS = 10_000;
 const LAST_SWEEP_MS = 10_000;
+const FOLLOW_AGAIN_MS = 1_000;
 
 export interface Serving {
   readonly url: string;
@@ -36,7 +40,8 @@ export async function serve(config: Config, starting: Promise<ChosenCluster>): P
   const framework = import('@google-cloud/functions-framework/testing');
   const cluster = await starting;
   // Where the embedded cluster stands in for another, its sessions are kept as its own.
-  const running: Config = cluster.embedded ? { ...config, cluster: { type: 'embedded' }, helperImage: EMBEDDED_HELPER_IMAGE } : config;
+  const standIn = { cluster: { type: 'embedded' }, helperImage: EMBEDDED_HELPER_IMAGE, buckets: { type: 'folder' } } as const;
+  const running: Config = cluster.embedded ? { ...config, ...standIn } : config;
   const deps = await createDeps(running, { access: cluster.access, clusterWarnings: cluster.warnings, deliver: tasks.deliver });
   const services = createServices(deps);
   tasks.serve(deps, services);
@@ -44,6 +49,9 @@ export async function serve(config: Config, starting: Promise<ChosenCluster>): P
   const server = createFunctionServer('api', createApiApp(deps, services));
   // The first caller should not wait for what can be had before. A cluster of somebody else's may be away: it is not waited for.
   await Promise.all([client, framework, cluster.embedded ? deps.kubernetes() : undefined]);
+  // Before anybody can change anything, so that the journal has it.
+  const journal = deps.openSessionJournal?.();
+  const stopFollowing = journal && followChanges(deps, services, journal);
   const url = await listen(server, config.port);
   const stopSweeping = sweepRegularly(deps, services, config.sweepSeconds);
   return {
@@ -52,6 +60,7 @@ export async function serve(config: Config, starting: Promise<ChosenCluster>): P
     stop: async () => {
       await stopSweeping();
       await drain(server);
+      await stopFollowing?.();
       await deps.close();
     },
   };
@@ -96,6 +105,27 @@ export function sweepRegularly(deps: Pick<Deps, 'log'>, services: Pick<Services,
     const patience = setTimeout(resolve, LAST_SWEEP_MS);
     await Promise.race([running, late]);
     clearTimeout(patience);
+  };
+}
+
+/** What the `events` unit does in production, from the store's journal. The returned function ends it and waits for the change at hand. */
+function followChanges(deps: Pick<Deps, 'log'>, services: Pick<Services, 'handleChange'>, journal: Journal): () => Promise<void> {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const follow = async (): Promise<void> => {
+    while (!signal.aborted) {
+      try {
+        await followSessions(deps, journal, (change) => services.handleChange(change), signal);
+      } catch (error) {
+        deps.log.log('warn', 'the journal of sessions cannot be read; trying again', { component: 'events', error });
+        await delay(FOLLOW_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  };
+  const following = follow();
+  return async () => {
+    stopping.abort();
+    await following;
   };
 }
 

@@ -5,11 +5,13 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
+import { openBlobs } from './blobs/open-blobs.ts';
 import { systemClock } from './clock.ts';
 import { ConfigError, type ClusterChoice, type Config } from './config.ts';
 import type { Deps } from './deps.ts';
 import { openDatabaseIn, openStore, type OpenedStore } from './documents/open-store.ts';
 import { StoreError, type DocumentStore } from './documents/port.ts';
+import { openJournal, type Journal } from './documents/sqlite-journal.ts';
 import { createHelpers } from './create-helpers.ts';
 import { newId } from './ids.ts';
 import { translateKubernetesError } from './kubernetes/errors.ts';
@@ -21,25 +23,33 @@ import { createMetrics } from './observability/create-metrics.ts';
 import type { Logger } from './observability/logger.ts';
 import { collections } from './sessions/collections.ts';
 import type { SessionStatus } from './sessions/model.ts';
+import { openBuckets } from './storage/open-buckets.ts';
 import { openCloudTasks } from './tasks/cloud-tasks.ts';
-import { openLocalQueue, type Deliver } from './tasks/local.ts';
+import { openLocalQueue, type Deliver, type LocalQueueOptions } from './tasks/local.ts';
 import type { TaskQueue } from './tasks/port.ts';
 
 export interface DepsOptions {
   /** Where the pods live, where the configuration alone does not tell: the embedded cluster's kubeconfig. */
   readonly access?: ClusterAccess;
   readonly clusterWarnings?: readonly string[];
-  /** Runs the tasks of the local queue; without it there can be none. */
-  readonly deliver?: Deliver;
+  /** Runs the tasks of the local queue; without it there can be none. `elsewhere`: another process on the same file runs them. */
+  readonly deliver?: Deliver | 'elsewhere';
   readonly log?: Logger;
 }
 
+export interface OpenDeps extends Deps {
+  /** What was written to sessions, where the store itself has to tell: Firestore has triggers. It begins with the first call. */
+  readonly openSessionJournal: (() => Journal) | undefined;
+  close(): Promise<void>;
+}
+
 /** Throws `ConfigError` where the configuration cannot work, and `StoreError` `unavailable`. */
-export async function createDeps(config: Config, options: DepsOptions = {}): Promise<Deps & { close(): Promise<void> }> {
+export async function createDeps(config: Config, options: DepsOptions = {}): Promise<OpenDeps> {
   const log = options.log ?? loggerOf(config);
   const opened = await openStore(config);
-  const { store } = opened;
+  const { store, database } = opened;
   const queue = await openQueue(config, opened, options.deliver, log);
+  const blobs = openBlobs(config);
   const identity = await ensureIdentity(config, store);
   const kubernetes = connectOnce(options.access ?? accessOf(config.cluster), store);
   const metrics = createMetrics();
@@ -50,16 +60,20 @@ export async function createDeps(config: Config, options: DepsOptions = {}): Pro
     newId,
     store,
     queue,
+    blobs,
     kubernetes: kubernetes.connect,
+    buckets: openBuckets(config),
     helpers,
     log,
     metrics,
     ...identity,
     clusterWarnings: options.clusterWarnings ?? [],
+    openSessionJournal: database && (() => openJournal(database, collections.sessions)),
     close: async () => {
       await queue.close();
       await helpers.close();
       await kubernetes.close();
+      await blobs.close();
       await opened.close();
     },
   };
@@ -73,14 +87,17 @@ function loggerOf(config: Config): Logger {
   });
 }
 
-async function openQueue(config: Config, opened: OpenedStore, deliver: Deliver | undefined, log: Logger): Promise<TaskQueue> {
-  if (config.queue.type === 'cloud-tasks') return openCloudTasks(config.queue);
+async function openQueue(config: Config, opened: OpenedStore, deliver: DepsOptions['deliver'], log: Logger): Promise<TaskQueue> {
+  if (config.queue.type === 'cloud-tasks') {
+    const { webhooksQueue, ...options } = config.queue;
+    return openCloudTasks({ ...options, ...(webhooksQueue === undefined ? {} : { queues: { webhook: webhooksQueue } }) });
+  }
   if (deliver === undefined) {
     throw new ConfigError(['BERTH_QUEUE: "local" runs the tasks in the process of `npm start`; a function needs "cloud-tasks"']);
   }
   // Documents in Firestore and tasks on the laptop: the queue then has the file to itself.
   const database = opened.database ?? openDatabaseIn(config);
-  const queue = openLocalQueue({ database, deliver, clock: systemClock, log });
+  const queue = openLocalQueue({ database, ...deliveryOf(deliver), clock: systemClock, log });
   if (opened.database !== undefined) return queue;
   return {
     enqueue: (task) => queue.enqueue(task),
@@ -90,6 +107,15 @@ async function openQueue(config: Config, opened: OpenedStore, deliver: Deliver |
       database.close();
     },
   };
+}
+
+/** Receivers that answer late must not keep sessions from ending. */
+const WEBHOOK_SLOTS = 5;
+
+/** A queue that delivers nothing at a time only takes tasks in. */
+function deliveryOf(deliver: Deliver | 'elsewhere'): Pick<LocalQueueOptions, 'deliver' | 'concurrency' | 'ownSlots'> {
+  if (deliver === 'elsewhere') return { deliver: () => Promise.resolve(503), concurrency: 0 };
+  return { deliver, ownSlots: { webhook: WEBHOOK_SLOTS } };
 }
 
 function accessOf(cluster: ClusterChoice): ClusterAccess {

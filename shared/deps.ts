@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { BlobStore } from './blobs/port.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { DocumentStore } from './documents/port.ts';
@@ -11,6 +12,7 @@ import type { NewId } from './ids.ts';
 import type { Kubernetes } from './kubernetes/port.ts';
 import type { Logger } from './observability/logger.ts';
 import type { Metrics } from './observability/metrics.ts';
+import type { BucketStore } from './storage/buckets.ts';
 import type { TaskQueue } from './tasks/port.ts';
 
 export interface Deps {
@@ -19,8 +21,11 @@ export interface Deps {
   readonly newId: NewId;
   readonly store: DocumentStore;
   readonly queue: TaskQueue;
+  readonly blobs: BlobStore;
   /** Connects at first use, once; a failed attempt is made again at the next use. Throws `AppError` `cluster_unavailable`. */
   readonly kubernetes: () => Promise<Kubernetes>;
+  /** Where volumes of type `gcs_fuse` are made; undefined where there can be none. */
+  readonly buckets: BucketStore | undefined;
   /** The channels to the helpers in the pods. */
   readonly helpers: HelperPool;
   readonly log: Logger;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { BlobError } from '../blobs/port.ts';
 import { StoreError, type StoreErrorCode } from '../documents/port.ts';
 import { TaskError } from '../tasks/port.ts';
 import { AppError } from './app-error.ts';
@@ -45,6 +46,9 @@ function translate(error: unknown): Translation {
   if (error instanceof StoreError) return storeErrors[error.code];
   if (error instanceof TaskError && error.code === 'unavailable') {
     return { code: 'queue_unavailable', detail: 'The task queue could not be reached.' };
+  }
+  if (error instanceof BlobError && error.code === 'unavailable') {
+    return { code: 'blobs_unavailable', detail: 'The blob store could not be reached.' };
   }
   return internal;
 }

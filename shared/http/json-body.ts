@@ -45,7 +45,8 @@ function assertJsonType(contentType: string | undefined): void {
   });
 }
 
-async function readBounded(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<Uint8Array> {
+/** Throws `AppError` `payload_too_large`. */
+export async function readBounded(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   // The iterator is not closed early: that would cut the connection before the client has the answer. The server discards the rest.

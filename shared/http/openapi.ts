@@ -4,13 +4,21 @@
  * @module
  */
 import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
+import { auditRoutes } from './routes/audit.ts';
 import { executionRoutes } from './routes/executions.ts';
+import { grantRoutes } from './routes/grants.ts';
 import { keyRoutes } from './routes/keys.ts';
+import { lifecycleRoutes } from './routes/lifecycle.ts';
+import { meRoutes } from './routes/me.ts';
 import { namespaceRoutes } from './routes/namespaces.ts';
 import { notBuiltRoutes } from './routes/not-built.ts';
+import { conversationRoutes, projectRoutes } from './routes/projects.ts';
 import { serviceRoutes } from './routes/service.ts';
 import { sessionRoutes } from './routes/sessions.ts';
+import { storageRoutes } from './routes/storage.ts';
 import { templateRoutes } from './routes/templates.ts';
+import { userRoutes } from './routes/users.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 import { version } from './version.ts';
 
 const description =
@@ -29,10 +37,19 @@ export function openApiDocument() {
   openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
   const groups: readonly Readonly<Record<string, RouteConfig>>[] = [
     sessionRoutes,
+    lifecycleRoutes,
+    projectRoutes,
+    conversationRoutes,
     executionRoutes,
     namespaceRoutes,
+    storageRoutes,
     templateRoutes,
     keyRoutes,
+    meRoutes,
+    userRoutes,
+    grantRoutes,
+    webhookRoutes,
+    auditRoutes,
     serviceRoutes,
   ];
   for (const route of [...groups.flatMap((group) => Object.values(group)), ...notBuiltRoutes]) {

@@ -26,6 +26,12 @@ export function integer(minimum: number, maximum: number, description: string, e
     .openapi({ type: 'integer', minimum, maximum, description, ...(example === undefined ? {} : { example }) });
 }
 
+/** `?wait=` of what takes its time; the answer tells how far it came. */
+export function waitQuery(what: string) {
+  const { default: usual, largest } = bounds.waitSeconds;
+  return integer(0, largest, `Seconds to wait ${what}, ${String(usual)} by default; 0 answers at once.`).optional();
+}
+
 export function booleanText(description: string) {
   return z
     .enum(['true', 'false'])

@@ -4,17 +4,15 @@
  * @module
  */
 import type { Context, MiddlewareHandler } from 'hono';
-import { authenticate } from '../auth/authenticate.ts';
+import { authenticate, type Authenticator } from '../auth/authenticate.ts';
 import type { Caller, KeyKind } from '../auth/caller.ts';
-import type { KeyCache } from '../auth/key-cache.ts';
-import type { Clock } from '../clock.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { AppEnv } from './environment.ts';
 
-/** Lets only those pass whose key is valid. */
-export function requireCaller(keys: KeyCache, clock: Clock): MiddlewareHandler<AppEnv> {
+/** Lets only those pass whose key or identity token is valid. */
+export function requireCaller(authenticator: Authenticator): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    const caller = await authenticate(keys, clock, {
+    const caller = await authenticate(authenticator, {
       apiKey: c.req.header('x-api-key'),
       authorization: c.req.header('authorization'),
       requestId: c.var.requestId,

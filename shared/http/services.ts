@@ -6,11 +6,15 @@
 import type { Caller } from '../auth/caller.ts';
 import type { Config } from '../config.ts';
 import type { ExecuteRequest, ExecutionResult } from '../exec/execute-request.ts';
+import type { NamespaceFilters } from '../namespaces/list.ts';
 import type { CreateSessionRequest } from '../sessions/create-request.ts';
 import type { LogOptions, SessionEventEntry } from '../sessions/events.ts';
-import type { SessionFilters } from '../sessions/list.ts';
+import type { LifecycleServices } from '../sessions/lifecycle-services.ts';
+import type { SessionFilters } from '../sessions/query.ts';
 import type { SessionDocument } from '../sessions/model.ts';
-import type { Template } from '../templates/catalog.ts';
+import type { AutomationServices } from './automation-services.ts';
+import type { StorageServices } from '../storage/services.ts';
+import type { UserServices } from './user-services.ts';
 
 export interface CreateOptions {
   readonly idempotencyKey?: string;
@@ -28,6 +32,13 @@ export interface NamespaceView {
   readonly created_at: string;
 }
 
+export interface SweepOptions {
+  /** Only says what would be done, of everything there is. */
+  readonly dryRun?: boolean;
+  /** Compares everything, whether that is due or not. */
+  readonly full?: boolean;
+}
+
 /** What one pass of the sweep did: how often each kind of action was taken, and whatever else is worth a log line. */
 export interface SweepReport {
   readonly actions: Readonly<Record<string, number>>;
@@ -43,7 +54,7 @@ export interface Readiness {
 }
 
 /** All of them throw `AppError`. */
-export interface Services {
+export interface Services extends UserServices, AutomationServices, StorageServices, LifecycleServices {
   createSession(
     caller: Caller,
     request: CreateSessionRequest,
@@ -54,15 +65,16 @@ export interface Services {
     caller: Caller,
     filters: SessionFilters,
   ): Promise<{ readonly sessions: readonly SessionDocument[]; readonly nextCursor: string | null }>;
-  deleteSession(caller: Caller, id: string): Promise<void>;
   sessionEvents(caller: Caller, id: string): Promise<readonly SessionEventEntry[]>;
   sessionLogs(caller: Caller, id: string, options: LogOptions): Promise<string>;
   execute(caller: Caller, id: string, request: ExecuteRequest, signal: AbortSignal): Promise<ExecutionResult>;
-  listNamespaces(caller: Caller): Promise<readonly NamespaceView[]>;
+  listNamespaces(
+    caller: Caller,
+    filters: NamespaceFilters,
+  ): Promise<{ readonly namespaces: readonly NamespaceView[]; readonly nextCursor: string | null }>;
   deleteNamespace(caller: Caller, name: string): Promise<void>;
-  listTemplates(caller: Caller): Promise<readonly Template[]>;
   /** One delivery of a task; resolving means that it is done and must not come again. */
   runTask(target: string, payload: unknown, signal?: AbortSignal): Promise<void>;
-  sweep(): Promise<SweepReport>;
+  sweep(options?: SweepOptions): Promise<SweepReport>;
   readiness(): Promise<Readiness>;
 }

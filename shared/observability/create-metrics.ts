@@ -18,6 +18,9 @@ const counterHelp: Readonly<Record<CounterName, string>> = {
   berth_helper_channels_failed_total: 'Channels to helpers that could not be opened, by error.',
   berth_helper_channels_closed_total: 'Channels to helpers that were closed or broke, by kind and error.',
   berth_http_requests_total: 'HTTP requests answered, by route and status.',
+  berth_session_changes_total: 'Changes of the status of sessions, each counted once.',
+  berth_events_total: 'Events of the document store, by what came of them.',
+  berth_webhook_deliveries_total: 'Attempts to deliver to webhooks, by outcome.',
 };
 
 /** Upper bounds in seconds. */

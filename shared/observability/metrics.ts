@@ -20,6 +20,9 @@ export type CounterName =
   | 'berth_helper_channels_opened_total'
   | 'berth_helper_channels_failed_total'
   | 'berth_helper_channels_closed_total'
-  | 'berth_http_requests_total';
+  | 'berth_http_requests_total'
+  | 'berth_session_changes_total'
+  | 'berth_events_total'
+  | 'berth_webhook_deliveries_total';
 
 export type HistogramName = 'berth_session_start_seconds' | 'berth_execution_seconds' | 'berth_http_request_seconds';

@@ -10,11 +10,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { CloudTasksClient } from '@google-cloud/tasks';
 import { type Clock, systemClock } from '../clock.ts';
 import { checkName, encodeTask } from './check.ts';
-import { type Task, TaskError, type TaskQueue } from './port.ts';
+import { type Task, TaskError, type TaskQueue, type TaskTarget } from './port.ts';
 
 export interface CloudTasksOptions {
   /** `projects/P/locations/L/queues/Q` */
   readonly queue: string;
+  /** Of the same form, for targets that have a queue of their own: slow ones then keep nothing else waiting. */
+  readonly queues?: Readonly<Partial<Record<TaskTarget, string>>>;
   /** The origin of the `tasks` unit, without a slash at the end; tasks go to `<url>/tasks/<target>`. */
   readonly url: string;
   /** Email of the service account in whose name the requests come. */
@@ -50,13 +52,15 @@ class CloudTasks implements TaskQueue {
   }
 
   async enqueue(task: Task): Promise<'enqueued' | 'duplicate'> {
-    const { queue, clock = systemClock } = this.#options;
+    const { queues, clock = systemClock } = this.#options;
+    const queue = queues?.[task.target] ?? this.#options.queue;
     const body = encodeTask(task, clock.now());
     const request = { parent: queue, task: { name: `${queue}/tasks/${task.name}`, ...this.#request(task, body) } };
     const code = await this.#call((client) => client.createTask(request, this.#callOptions()), [ALREADY_EXISTS]);
     return code === undefined ? 'enqueued' : 'duplicate';
   }
 
+  /** From the main queue: what has one of its own is not withdrawn by anybody. */
   async withdraw(name: string): Promise<void> {
     checkName(name);
     const request = { name: `${this.#options.queue}/tasks/${name}` };

@@ -32,9 +32,9 @@ export interface Rows {
   /** False where the name is blocked. */
   insert(task: Task, body: string, due: number): boolean;
   withdraw(name: string, now: number): void;
-  /** When the next task is due or the next lease ends, in milliseconds since 1970. */
-  nextDue(): number | undefined;
-  lease(now: number, until: number, owner: string, limit: number): readonly Lease[];
+  /** When the next task for one of these is due or its lease ends, in milliseconds since 1970. */
+  nextDue(targets: readonly TaskTarget[]): number | undefined;
+  lease(targets: readonly TaskTarget[], now: number, until: number, owner: string, limit: number): readonly Lease[];
   finish(lease: Lease, now: number): void;
   retry(lease: Lease, due: number): void;
   /** Makes the tasks of processes that are gone due at once. */
@@ -50,9 +50,10 @@ export function openRows(database: Database): Rows {
   const withdraw = sql.prepare(
     `UPDATE tasks SET due = NULL, done_at = ?, payload = '{}' WHERE name = ? AND due IS NOT NULL AND owner IS NULL`,
   );
-  const nextDue = sql.prepare('SELECT min(due) AS due FROM tasks WHERE due IS NOT NULL');
+  const among = 'target IN (SELECT value FROM json_each(?))';
+  const nextDue = sql.prepare(`SELECT due FROM tasks WHERE due IS NOT NULL AND ${among} ORDER BY due LIMIT 1`);
   const lease = sql.prepare(`UPDATE tasks SET due = ?, owner = ?, attempt = attempt + 1 WHERE number IN
-    (SELECT number FROM tasks WHERE due <= ? ORDER BY due, number LIMIT ?) RETURNING number, name, target, payload, attempt`);
+    (SELECT number FROM tasks WHERE due <= ? AND ${among} ORDER BY due, number LIMIT ?) RETURNING number, name, target, payload, attempt`);
   const finish = sql.prepare(
     `UPDATE tasks SET due = NULL, owner = NULL, done_at = ?, payload = '{}' WHERE number = ? AND attempt = ? AND due IS NOT NULL`,
   );
@@ -64,9 +65,9 @@ export function openRows(database: Database): Rows {
   return {
     insert: (task, body, due) => write(() => insert.run(task.name, task.target, body, due).changes === 1),
     withdraw: (name, now) => void write(() => withdraw.run(now, name)),
-    nextDue: () => optionalNumber(nextDue.get()?.['due']),
-    lease: (now, until, owner, limit) =>
-      write(() => lease.all(until, owner, now, limit))
+    nextDue: (targets) => optionalNumber(nextDue.get(JSON.stringify(targets))?.['due']),
+    lease: (targets, now, until, owner, limit) =>
+      write(() => lease.all(until, owner, now, JSON.stringify(targets), limit))
         .map(toLease)
         .toSorted((a, b) => a.number - b.number),
     finish: (done, now) => void write(() => finish.run(now, done.number, done.attempt)),

@@ -11,7 +11,7 @@ import { backoffMs, defaultRetryPolicy, type RetryPolicy } from './backoff.ts';
 import { checkName, encodeTask } from './check.ts';
 import { type Lease, openRows, type Rows } from './local-rows.ts';
 import { thisOwner } from './owner.ts';
-import { type Task, TaskError, type TaskQueue, type TaskTarget } from './port.ts';
+import { type Task, TaskError, type TaskQueue, type TaskTarget, taskTargets } from './port.ts';
 
 export interface Delivery {
   readonly name: string;
@@ -31,8 +31,10 @@ export interface LocalQueueOptions {
   readonly clock: Clock;
   readonly log?: Logger;
   readonly retry?: RetryPolicy;
-  /** Deliveries at once; 20 where absent. */
+  /** Deliveries at once, of those without slots of their own; 20 where absent. */
   readonly concurrency?: number;
+  /** Deliveries at once of these targets, beside the others: as if they had a queue each. */
+  readonly ownSlots?: Readonly<Partial<Record<TaskTarget, number>>>;
   /** When a delivery counts as failed and its task comes again; Cloud Tasks' 10 minutes where absent. */
   readonly dispatchDeadlineMs?: number;
   /** How long the name of a task that is done stays blocked; 24 h where absent, as Cloud Tasks may do it. */
@@ -52,11 +54,27 @@ const PURGE_EVERY_MS = 60_000;
 /** A lease outlives the dispatch deadline a little: this process is to end its delivery before anybody begins the next. */
 const LEASE_GRACE_MS = 5_000;
 
+/** What is delivered at once, and of what. */
+interface Lane {
+  readonly targets: readonly TaskTarget[];
+  readonly slots: number;
+  readonly running: Set<Promise<void>>;
+}
+
+function lanesOf({ concurrency, ownSlots }: Required<Pick<LocalQueueOptions, 'concurrency' | 'ownSlots'>>): readonly Lane[] {
+  const lane = (targets: readonly TaskTarget[], slots: number): Lane => ({ targets, slots, running: new Set() });
+  const shared = taskTargets.filter((target) => ownSlots[target] === undefined);
+  return [
+    lane(shared, concurrency),
+    ...taskTargets.flatMap((target) => (ownSlots[target] === undefined ? [] : [lane([target], ownSlots[target])])),
+  ];
+}
+
 class SqliteQueue implements LocalQueue {
   readonly #options: Required<Omit<LocalQueueOptions, 'log' | 'database'>>;
   readonly #log: Logger | undefined;
   readonly #rows: Rows;
-  readonly #running = new Set<Promise<void>>();
+  readonly #lanes: readonly Lane[];
   readonly #abort = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -67,11 +85,13 @@ class SqliteQueue implements LocalQueue {
     this.#options = {
       retry: defaultRetryPolicy,
       concurrency: 20,
+      ownSlots: {},
       dispatchDeadlineMs: 600_000,
       tombstoneMs: 24 * 3_600_000,
       closeTimeoutMs: 5_000,
       ...options,
     };
+    this.#lanes = lanesOf(this.#options);
     this.#rows = openRows(database);
     this.#rows.releaseGone(this.#now());
     this.#purge();
@@ -99,7 +119,7 @@ class SqliteQueue implements LocalQueue {
     this.#closed = true;
     clearTimeout(this.#timer);
     const bound = setTimeout(() => this.#abort.abort(), this.#options.closeTimeoutMs);
-    await Promise.all(this.#running);
+    await Promise.all(this.#lanes.flatMap(({ running }) => [...running]));
     clearTimeout(bound);
   }
 
@@ -115,9 +135,10 @@ class SqliteQueue implements LocalQueue {
   /** Delivers what is due and sleeps until the next task is, at most until the next look for tasks of other processes. */
   #tick(): void {
     try {
-      this.#start();
+      for (const lane of this.#lanes) this.#start(lane);
       this.#purge();
-      const due = this.#running.size < this.#options.concurrency ? this.#rows.nextDue() : undefined;
+      const open = this.#lanes.filter(({ running, slots }) => running.size < slots);
+      const due = open.length === 0 ? undefined : this.#rows.nextDue(open.flatMap(({ targets }) => targets));
       this.#wakeIn(due === undefined ? POLL_MS : Math.min(POLL_MS, Math.max(0, due - this.#now())));
     } catch (error) {
       this.#log?.log('warn', 'The local task queue cannot use its file and tries again', { component: 'tasks', error });
@@ -125,18 +146,18 @@ class SqliteQueue implements LocalQueue {
     }
   }
 
-  #start(): void {
+  #start({ targets, slots, running }: Lane): void {
     const now = this.#now();
-    const free = this.#options.concurrency - this.#running.size;
-    const due = this.#rows.nextDue();
-    if (free <= 0 || due === undefined || due > now) return;
+    const free = slots - running.size;
+    const due = free <= 0 ? undefined : this.#rows.nextDue(targets);
+    if (due === undefined || due > now) return;
     const until = now + this.#options.dispatchDeadlineMs + LEASE_GRACE_MS;
-    for (const lease of this.#rows.lease(now, until, thisOwner(), free)) {
+    for (const lease of this.#rows.lease(targets, now, until, thisOwner(), free)) {
       const run = this.#run(lease).finally(() => {
-        this.#running.delete(run);
+        running.delete(run);
         this.#wakeIn(0);
       });
-      this.#running.add(run);
+      running.add(run);
     }
   }
 

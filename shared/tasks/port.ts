@@ -10,7 +10,8 @@
 import type { Json } from '../documents/port.ts';
 
 /** What the `tasks` unit can be asked to do; the last part of the request's path, `/tasks/<target>`. */
-export type TaskTarget = 'provision' | 'expire' | 'job' | 'webhook';
+export const taskTargets = ['provision', 'expire', 'job', 'webhook'] as const;
+export type TaskTarget = (typeof taskTargets)[number];
 
 export interface Task {
   /** 1 to 500 characters of `[A-Za-z0-9_-]`. A name that was used stays blocked for an hour at least, also when its task is done. */

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
-import { openCloudTasks } from '../../shared/tasks/cloud-tasks.ts';
+import { type CloudTasksOptions, openCloudTasks } from '../../shared/tasks/cloud-tasks.ts';
 import type { TaskError, TaskQueue } from '../../shared/tasks/port.ts';
 import { freshName } from './tasks-fixture.ts';
 
@@ -13,7 +13,10 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-async function openAgainst(listener: (request: IncomingMessage, response: ServerResponse) => unknown): Promise<TaskQueue> {
+async function openAgainst(
+  listener: (request: IncomingMessage, response: ServerResponse) => unknown,
+  options: Partial<CloudTasksOptions> = {},
+): Promise<TaskQueue> {
   const server = createServer((request, response) => void listener(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const emulatorHost = `127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -27,6 +30,7 @@ async function openAgainst(listener: (request: IncomingMessage, response: Server
     serviceAccount: 'tasks@p.iam.gserviceaccount.com',
     emulatorHost,
     callTimeoutMs: 100,
+    ...options,
   });
   closers.push(() => queue.close());
   return queue;
@@ -64,6 +68,19 @@ it('asks for exactly the request that the tasks unit expects', async () => {
       },
     ],
   ]);
+});
+
+it('lays a task into the queue of its target, where that has one', async () => {
+  const paths: (string | undefined)[] = [];
+  const queue = await openAgainst(
+    (request, response) => {
+      paths.push(request.url?.split('?')[0]);
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    },
+    { queues: { webhook: 'projects/p/locations/l/queues/hooks' } },
+  );
+  for (const target of ['webhook', 'expire'] as const) await queue.enqueue({ name: freshName(), target, payload: {} });
+  expect(paths).toEqual(['/v2/projects/p/locations/l/queues/hooks/tasks', '/v2/projects/p/locations/l/queues/q/tasks']);
 });
 
 it('repeats a call that was cut off or answered with 503', async () => {

@@ -155,6 +155,39 @@ it('delivers no more at once than it may, in the order of their times', async ()
   expect(most()).toBe(2);
 });
 
+it('keeps one kind of task from taking the place of the others, and the others from taking its own', async () => {
+  const { deliver, begun, release } = held();
+  const queue = open(deliver, { concurrency: 2, ownSlots: { webhook: 3 } });
+  for (let n = 0; n < 6; n += 1) await queue.enqueue({ name: `hook${n}`, target: 'webhook', payload: {} });
+  await vi.waitFor(() => expect(begun).toEqual(['hook0 1', 'hook1 1', 'hook2 1']));
+  for (const name of ['a', 'b', 'c']) await queue.enqueue(job(name));
+  await vi.waitFor(() => expect(begun.slice(3)).toEqual(['a 1', 'b 1']));
+  expect(queue.pending()).toBe(9);
+  release();
+  await vi.waitFor(() => expect(queue.pending()).toBe(0));
+  expect(begun.slice(5).toSorted()).toEqual(['c 1', 'hook3 1', 'hook4 1', 'hook5 1']);
+});
+
+it('sleeps while what is due has no place', async () => {
+  let looks = 0;
+  const clock = {
+    now: () => {
+      looks += 1;
+      return new Date();
+    },
+  };
+  const { deliver, begun, release } = held();
+  const queue = open(deliver, { clock, ownSlots: { webhook: 1 } });
+  for (const name of ['one', 'two']) await queue.enqueue({ name, target: 'webhook', payload: {} });
+  await vi.waitFor(() => expect(begun).toEqual(['one 1']));
+  looks = 0;
+  // Of a timer's length: a queue that spins looks thousands of times within it.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(looks).toBeLessThan(20);
+  release();
+  await vi.waitFor(() => expect(queue.pending()).toBe(0));
+});
+
 it('keeps waiting tasks and blocked names when it is closed and opened again', async () => {
   const { deliver, begun, release } = held();
   release();

@@ -54,6 +54,20 @@ describe('the service', () => {
     expect(await execute(id, 'kill -0 $(cat /workspace/pid) && echo alive')).toMatchObject({ stdout: 'alive\n' });
   });
 
+  it('tells of each change of a session once, also of one just before it was killed', { timeout: 60_000 }, async () => {
+    const id = await createSession();
+    await berth.kill();
+    berth = await startBerth({ directory });
+    await berth.call('DELETE', `/v1/sessions/${id}`);
+    const told = async (): Promise<unknown[]> => {
+      const { entries } = (await berth.call('GET', `/v1/audit?target=sessions/${id}`)).body as { entries: { action: string }[] };
+      return entries.map(({ action }) => action).toSorted();
+    };
+    await expect
+      .poll(told, { timeout: 15_000 })
+      .toEqual(['session.creating', 'session.running', 'session.terminated', 'session.terminating']);
+  });
+
   it('starts anew where service and cluster were both killed, with the sessions and their files', { timeout: 60_000 }, async () => {
     const id = await createSession();
     await execute(id, 'echo kept > /workspace/file');

@@ -37,7 +37,9 @@ describe('the fields of every answer', () => {
     'env_names',
     'expires_at',
     'generation',
+    'gpu',
     'id',
+    'idle_timeout_minutes',
     'image',
     'k8s_namespace',
     'labels',
@@ -46,12 +48,14 @@ describe('the fields of every answer', () => {
     'node_name',
     'pod_name',
     'ports',
+    'preserve_data',
     'project_id',
     'provider',
     'reason',
     'resource_tier',
     'started_at',
     'status',
+    'stopped_at',
     'storage',
     'template',
     'terminated_at',
@@ -59,6 +63,7 @@ describe('the fields of every answer', () => {
     'updated_at',
     'user',
     'user_type',
+    'volumes',
     'warnings',
     'websocket',
     'workspace_id',
@@ -100,11 +105,26 @@ describe('the fields of every answer', () => {
     expect(await (await call('DELETE', '/v1/namespaces/demo')).json()).toEqual({ deleted: true });
   });
 
+  const templateFields = [
+    'before_stop',
+    'command',
+    'description',
+    'egress',
+    'grace_period_seconds',
+    'id',
+    'idle_timeout_minutes',
+    'image',
+    'ports',
+    'resource_tier',
+    'runtime_class',
+    'start_deadline_seconds',
+  ];
   const lists: readonly (readonly [string, string, string[]])[] = [
     ['/v1/sessions', 'sessions', sessionFields],
     [`/v1/sessions/${id}/events`, 'events', ['at', 'count', 'message', 'reason', 'source', 'type']],
     ['/v1/namespaces', 'namespaces', ['created_at', 'k8s_namespace', 'namespace', 'owner', 'sessions']],
-    ['/v1/templates', 'templates', ['description', 'id', 'image', 'start_deadline_seconds']],
+    ['/v1/templates', 'templates', templateFields],
+    ['/v1/webhooks', 'webhooks', ['created_at', 'deliveries', 'description', 'events', 'id', 'url', 'user']],
     ['/v1/keys', 'keys', ['created_at', 'expires_at', 'id', 'kind', 'name', 'revoked_at', 'user']],
   ];
   for (const [path, plural, fields] of lists) {
@@ -118,7 +138,9 @@ describe('the fields of every answer', () => {
   it('of a new key and of the caller', async () => {
     const made: unknown = await (await call('POST', '/v1/keys', {})).json();
     expect(fieldsOf(made)).toEqual(['created_at', 'expires_at', 'id', 'key', 'kind', 'name', 'revoked_at', 'user']);
-    expect(fieldsOf(await (await call('GET', '/v1/me')).json())).toEqual(['key_expires_at', 'key_id', 'key_name', 'kind', 'user']);
+    const me = (await (await call('GET', '/v1/me')).json()) as Record<string, object>;
+    expect(fieldsOf(me)).toEqual(['entitlements', 'key_expires_at', 'key_id', 'key_name', 'kind', 'type', 'usage', 'user']);
+    expect(fieldsOf(me['usage'])).toEqual(['buckets', 'cpu', 'gpus', 'jobs', 'memory_gb', 'pvcs', 'sessions', 'storage_gb']);
   });
 
   it('of a problem', async () => {
@@ -139,7 +161,7 @@ describe('the fields of every answer', () => {
 
 describe('routes that are not built yet', () => {
   it('answer 501 as a problem, each with each of its methods', async () => {
-    expect(notBuiltRoutes.length).toBeGreaterThan(60);
+    expect(notBuiltRoutes.length).toBeGreaterThan(15);
     for (const { method, path } of notBuiltRoutes) {
       const response = await call(method.toUpperCase(), path.replaceAll(/\{\w+\}/g, 'some1'));
       expect([`${method} ${path}`, response.status]).toEqual([`${method} ${path}`, 501]);

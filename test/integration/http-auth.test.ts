@@ -3,6 +3,7 @@ import { createKey } from '../../shared/auth/keys.ts';
 import { StoreError } from '../../shared/documents/port.ts';
 import { createApiApp } from '../../shared/http/create-api-app.ts';
 import { newId } from '../../shared/ids.ts';
+import { userKey } from '../../shared/sessions/collections.ts';
 import { fakeServices } from '../fakes/services.ts';
 import { startServer, type TestServer } from '../fakes/http-server.ts';
 import { testNow } from '../fakes/session-document.ts';
@@ -60,12 +61,14 @@ describe('a key', () => {
   });
 
   it('must be there', async () => {
+    const before = calls.length;
     for (const headers of [{}, { 'x-api-key': '' }, { authorization: 'Basic YTpi' }, { authorization: 'Bearer' }]) {
       expect(await get('/v1/me', headers)).toMatchObject({
         status: 401,
         body: { code: 'unauthenticated', detail: 'The request has no key.' },
       });
     }
+    expect(calls).toHaveLength(before);
   });
 
   it('stops at its expiry', async () => {
@@ -93,6 +96,18 @@ describe('a key', () => {
     } finally {
       await other.stop();
     }
+  });
+
+  it('is nothing once its user was deleted, also where the deletion missed it', async () => {
+    const [key, service] = [await server.newKey('user', 'leaver'), await server.newKey('service', 'leaver')];
+    const document = { user: 'leaver', type: 'normal', limits: {}, holds: {}, created_at: '', deleted_at: testNow.toISOString() };
+    await server.deps.store.create(userKey('leaver'), document);
+    for (const missed of [key, service]) {
+      expect(await get('/v1/me', { 'x-api-key': missed })).toMatchObject({ status: 403, body: { code: 'user_deleted' } });
+    }
+    const admin = await server.newKey('admin', 'root');
+    expect(await send('POST', '/v1/keys', admin, { user: 'leaver' })).toMatchObject({ status: 403, body: { code: 'user_deleted' } });
+    expect((await send('POST', '/v1/keys', admin, { kind: 'service' })).status).toBe(201);
   });
 
   it('is not in any log line, and its secret not in the store', async () => {
@@ -182,6 +197,7 @@ describe('making keys', () => {
       [{ kind: 'user' }, 'user'],
       [{ kind: 'service', expires_at: 'tomorrow' }, 'expires_at'],
       [{ kind: 'service', expires_at: new Date(testNow.getTime() - 1).toISOString() }, 'expires_at'],
+      [{ kind: 'service', expires_at: '9999-12-31T23:59:59Z' }, 'expires_at'],
       [{ kind: 'service', ttl_minutes: 0 }, 'ttl_minutes'],
       [{ kind: 'service', ttl_minutes: 1, expires_at: '2030-01-01T00:00:00Z' }, 'ttl_minutes'],
       [{ kind: 'service', secret: 'x' }, 'secret'],
@@ -221,5 +237,5 @@ describe('other users’ keys', () => {
 });
 
 it('reaches a service only with a valid key', () => {
-  expect(calls.map((call) => call.name)).toEqual(['createSession']);
+  expect(calls.map((call) => call.name).filter((name) => name !== 'getUser')).toEqual(['createSession']);
 });

@@ -1,4 +1,4 @@
-import { createSign, generateKeyPairSync } from 'node:crypto';
+import { createHmac, createSign, generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -106,13 +106,35 @@ describe('identity tokens', () => {
 
   async function check(authorization: string | undefined): Promise<{ accepted: boolean; refusals: unknown[] }> {
     const refusals: unknown[] = [];
-    const isOurs = identityTokenAuth({ audience, serviceAccount, issuer, onRefused: (reason) => refusals.push(reason) });
+    const isOurs = identityTokenAuth({
+      audiences: [audience, 'https://events.example'],
+      serviceAccount,
+      issuer,
+      onRefused: (reason) => refusals.push(reason),
+    });
     const request = new Request('http://localhost/tasks/provision', { headers: authorization === undefined ? {} : { authorization } });
     return { accepted: await isOurs(request), refusals };
   }
 
-  it('are accepted from the service account for this audience', async () => {
+  it('are accepted from the service account for one of the audiences', async () => {
     expect(await check(`Bearer ${token()}`)).toEqual({ accepted: true, refusals: [] });
+    expect(await check(`Bearer ${token({ aud: 'https://events.example' })}`)).toEqual({ accepted: true, refusals: [] });
+  });
+
+  it('are all refused where no audience is configured', async () => {
+    const isOurs = identityTokenAuth({ audiences: [], serviceAccount, issuer, onRefused: () => undefined });
+    expect(await isOurs(new Request('http://localhost/', { headers: { authorization: `Bearer ${token()}` } }))).toBe(false);
+  });
+
+  it('are refused without a signature, and where the public key was taken for a shared secret', async () => {
+    const [, claims] = token().split('.');
+    const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const known = publicKey.export({ type: 'spki', format: 'pem' });
+    const forged = `${encode({ alg: 'HS256', kid: 'k1' })}.${claims ?? ''}`;
+    const signature = createHmac('sha256', known).update(forged).digest('base64url');
+    for (const text of [`${encode({ alg: 'none', kid: 'k1' })}.${claims ?? ''}.`, `${forged}.${signature}`]) {
+      expect((await check(`Bearer ${text}`)).accepted).toBe(false);
+    }
   });
 
   const wrong: readonly (readonly [string, () => string | undefined])[] = [

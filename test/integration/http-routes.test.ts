@@ -106,11 +106,6 @@ describe('sessions', () => {
     expect(calls[0]?.arguments.slice(1)).toEqual([id, { tailLines: 5, previous: true }]);
   });
 
-  it('cannot keep data yet, and say so', async () => {
-    expect((await call('DELETE', `/v1/sessions/${id}?preserve_data=true`)).status).toBe(501);
-    expect((await call('DELETE', `/v1/sessions/${id}?preserve_data=false`)).status).toBe(200);
-  });
-
   it('hand what a domain refuses to the caller, with its extensions and Retry-After', async () => {
     replaced.createSession = () =>
       Promise.reject(new AppError('quota_exceeded', 'sessions: 5 of 5 used', { extensions: { limit: 'sessions', allowed: 5, status: 1 } }));

@@ -12,7 +12,7 @@ import { idParameter, noQuery } from '../parameters.ts';
 import { callerOf } from '../require-caller.ts';
 import type { Services } from '../services.ts';
 
-const executionSchema = z
+export const executionSchema = z
   .object({
     success: z.boolean().openapi({ description: 'The command ended by itself with 0.' }),
     stdout: z.string(),
@@ -26,6 +26,8 @@ const executionSchema = z
   })
   .openapi('Execution');
 
+export const executeBody = executeSchema.meta({ id: 'Execute' });
+
 const execute = createRoute({
   method: 'post',
   path: '/v1/sessions/{id}/execute',
@@ -34,7 +36,7 @@ const execute = createRoute({
   tags: ['Executions'],
   security,
   middleware: [readJsonBody()] as const,
-  request: { params: idParameter, query: noQuery, ...jsonBody(executeSchema.meta({ id: 'Execute' })) },
+  request: { params: idParameter, query: noQuery, ...jsonBody(executeBody) },
   responses: { 200: json(executionSchema, 'How the command ended, also where it failed.'), ...problems },
 });
 

@@ -1,13 +1,15 @@
 /**
- * `/v1/keys` and `/v1/me`: who calls.
+ * `/v1/keys`: who may call.
  *
  * @module
  */
 import { createRoute, z } from '@hono/zod-openapi';
+import { recordAudit } from '../../audit/record.ts';
 import { keyKinds } from '../../auth/caller.ts';
 import type { KeyCache } from '../../auth/key-cache.ts';
-import { decideNewKey, mayManageKey } from '../../auth/key-policy.ts';
+import { decideNewKey, latestExpiry, mayManageKey } from '../../auth/key-policy.ts';
 import { createKey, findKey, listKeys, revokeKey, type KeyDocument } from '../../auth/keys.ts';
+import { isGone } from '../../documents/gone.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { bounds, userSchema } from '../../sessions/create-request.ts';
 import { json, jsonBody, problems, security } from '../answers.ts';
@@ -56,7 +58,7 @@ const create = createRoute({
   operationId: 'createKey',
   summary: 'Make a key',
   description:
-    'A key of kind `admin` makes any key; one of kind `user` makes further ones for its own user, which expire no later than itself.',
+    'A key of kind `admin` makes any key; one of kind `user` makes further ones for its own user, which expire no later than itself. With an identity token, users make keys for themselves, which expire after 30 days at the latest unless configured otherwise. A key is shown once, so a repeated request makes another one; the lost one is in the list and can be revoked.',
   tags,
   security,
   middleware: [readJsonBody()] as const,
@@ -90,40 +92,17 @@ const remove = createRoute({
   responses: { 200: json(z.object({ deleted: z.literal(true) }), 'It is revoked.'), ...problems },
 });
 
-const me = createRoute({
-  method: 'get',
-  path: '/v1/me',
-  operationId: 'getMe',
-  summary: 'Who is calling',
-  tags,
-  security,
-  request: { query: noQuery },
-  responses: {
-    200: json(
-      z
-        .object({
-          user: z.string().nullable(),
-          kind: z.enum(keyKinds),
-          key_id: z.string(),
-          key_name: z.string().nullable(),
-          key_expires_at: time.nullable(),
-        })
-        .openapi('Me'),
-      'The key of this request.',
-    ),
-    ...problems,
-  },
-});
-
-export const keyRoutes = { create, list, remove, me };
+export const keyRoutes = { create, list, remove };
 
 export function mountKeys(app: App, deps: AppDeps, cache: KeyCache): void {
   app.openapi(create, async (c) => {
     const caller = callerOf(c);
-    const own = await cache.find(caller.keyId);
-    const ownExpiry = caller.kind === 'user' && own?.expires_at ? new Date(own.expires_at) : null;
-    const request = decideNewKey(caller, ownExpiry, c.req.valid('json'), deps.clock.now());
+    const now = deps.clock.now();
+    const latest = latestExpiry(caller, await cache.find(caller.keyId), deps.config.tokenKeyDays, now);
+    const request = decideNewKey(caller, latest, c.req.valid('json'), now);
     const { document, key } = await createKey(deps, request);
+    const detail = { kind: document.kind, expires_at: document.expires_at };
+    await recordAudit(deps, { caller, user: document.user, action: 'key.create', target: `keys/${document.id}`, detail });
     c.var.log.log('info', 'key created', { action: 'key_created', key_id: caller.keyId, new_key_id: document.id, kind: document.kind });
     return c.json({ ...keyAnswer(document), key: key.reveal() }, 201);
   });
@@ -138,7 +117,9 @@ export function mountKeys(app: App, deps: AppDeps, cache: KeyCache): void {
       ...(typeof wanted === 'string' ? { user: wanted } : {}),
       ...(cursor === undefined ? {} : { cursor }),
     });
-    return c.json({ keys: page.keys.filter((key) => mayManageKey(caller, key)).map(keyAnswer), next_cursor: page.nextCursor }, 200);
+    const now = deps.clock.now();
+    const keys = page.keys.filter((key) => mayManageKey(caller, key) && !isGone(key, now));
+    return c.json({ keys: keys.map(keyAnswer), next_cursor: page.nextCursor }, 200);
   });
 
   app.openapi(remove, async (c) => {
@@ -147,14 +128,9 @@ export function mountKeys(app: App, deps: AppDeps, cache: KeyCache): void {
     if (document === undefined || !mayManageKey(callerOf(c), document)) throw new AppError('not_found', `There is no key "${id}".`);
     await revokeKey(deps, id);
     cache.forget(id);
+    await recordAudit(deps, { caller: callerOf(c), user: document.user, action: 'key.revoke', target: `keys/${id}` });
     c.var.log.log('info', 'key revoked', { action: 'key_revoked', key_id: callerOf(c).keyId, revoked_key_id: id });
     return c.json({ deleted: true } as const, 200);
-  });
-
-  app.openapi(me, async (c) => {
-    const { user, kind, keyId } = callerOf(c);
-    const document = await cache.find(keyId);
-    return c.json({ user, kind, key_id: keyId, key_name: document?.name ?? null, key_expires_at: document?.expires_at ?? null }, 200);
   });
 }
 

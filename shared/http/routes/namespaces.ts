@@ -4,9 +4,11 @@
  * @module
  */
 import { createRoute, z } from '@hono/zod-openapi';
+import { bounds, userSchema } from '../../sessions/create-request.ts';
 import { json, problems, security } from '../answers.ts';
 import type { App } from '../create-app.ts';
-import { noQuery } from '../parameters.ts';
+import { withoutUndefined } from '../defined.ts';
+import { booleanText, noQuery, pageQuery } from '../parameters.ts';
 import { callerOf } from '../require-caller.ts';
 import type { Services } from '../services.ts';
 
@@ -29,8 +31,17 @@ const list = createRoute({
   summary: 'List namespaces',
   tags,
   security,
-  request: { query: noQuery },
-  responses: { 200: json(z.object({ namespaces: z.array(namespaceSchema), next_cursor: z.null() }), 'All of them.'), ...problems },
+  request: {
+    query: z.strictObject({
+      user: userSchema.optional(),
+      shared: booleanText('In place of your own: those that others share with you.').optional(),
+      ...pageQuery,
+    }),
+  },
+  responses: {
+    200: json(z.object({ namespaces: z.array(namespaceSchema), next_cursor: z.string().nullable() }), 'A page of namespaces.'),
+    ...problems,
+  },
 });
 
 const remove = createRoute({
@@ -48,7 +59,8 @@ export const namespaceRoutes = { list, remove };
 
 export function mountNamespaces(app: App, services: Services): void {
   app.openapi(list, async (c) => {
-    const namespaces = await services.listNamespaces(callerOf(c));
+    const { limit = bounds.listPage.default, ...filters } = c.req.valid('query');
+    const { namespaces, nextCursor } = await services.listNamespaces(callerOf(c), { limit, ...withoutUndefined(filters) });
     return c.json(
       {
         namespaces: namespaces.map(({ namespace, owner, k8s_namespace, sessions, created_at }) => ({
@@ -58,7 +70,7 @@ export function mountNamespaces(app: App, services: Services): void {
           sessions,
           created_at,
         })),
-        next_cursor: null,
+        next_cursor: nextCursor,
       },
       200,
     );

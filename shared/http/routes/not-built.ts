@@ -19,39 +19,12 @@ interface Line {
 
 const line = (tag: string, path: string, ...methods: Method[]): Line => ({ tag, path, methods });
 
-const grants = ['sessions', 'storage', 'namespaces'].map((owner) =>
-  line('Sharing', `/v1/${owner}/{id}/grants/{user}`, 'get', 'put', 'delete'),
-);
-
-const ownersSessions = ['/v1/projects/{project_id}', '/v1/conversations/{conversation_id}'].flatMap((owner) => [
-  line('Projects and conversations', `${owner}/session`, 'get', 'put', 'delete'),
-  line('Projects and conversations', `${owner}/session/execute`, 'post'),
-]);
-
 const controlPlane: readonly Line[] = [
-  line('Sessions', '/v1/sessions/{id}', 'patch'),
-  line('Sessions', '/v1/sessions/{id}/stop', 'post'),
-  line('Sessions', '/v1/sessions/{id}/start', 'post'),
-  line('Sessions', '/v1/sessions/{id}/restart', 'post'),
   line('Sessions', '/v1/sessions/{id}/tickets', 'post'),
   line('Jobs', '/v1/sessions/{id}/jobs', 'get'),
   line('Jobs', '/v1/sessions/{id}/jobs/{job}', 'get', 'delete'),
   line('Jobs', '/v1/sessions/{id}/jobs/{job}/status', 'get'),
   line('Jobs', '/v1/sessions/{id}/jobs/{job}/logs', 'get'),
-  ...ownersSessions,
-  line('Storage', '/v1/storage', 'get', 'post'),
-  line('Storage', '/v1/storage/{id}', 'get', 'patch', 'delete'),
-  line('Storage', '/v1/storage/{id}/snapshots', 'get', 'post'),
-  line('Storage', '/v1/storage/{id}/snapshots/{snapshot}', 'get', 'delete'),
-  ...grants,
-  line('Templates', '/v1/templates/{id}', 'put', 'delete'),
-  line('Users', '/v1/users', 'get'),
-  line('Users', '/v1/users/{id}', 'get', 'put', 'delete'),
-  line('Users', '/v1/users/{id}/entitlements', 'get'),
-  line('Users', '/v1/users/{id}/usage', 'get'),
-  line('Webhooks', '/v1/webhooks', 'get', 'post'),
-  line('Webhooks', '/v1/webhooks/{id}', 'get', 'delete'),
-  line('Audit', '/v1/audit', 'get'),
 ];
 
 /** Of the `shell` unit; until there is one, they are as unbuilt as the others. */

@@ -4,14 +4,24 @@
  * @module
  */
 import { createRoute, z } from '@hono/zod-openapi';
-import { AppError } from '../../errors/app-error.ts';
 import { bounds, createSessionSchema } from '../../sessions/create-request.ts';
 import { sessionStatuses } from '../../sessions/model.ts';
 import { json, jsonBody, problems, security } from '../answers.ts';
 import type { App, AppDeps } from '../create-app.ts';
+import { withoutUndefined } from '../defined.ts';
 import { readJsonBody } from '../json-body.ts';
 import { originOf } from '../origin.ts';
-import { booleanText, idempotencyHeader, idParameter, integer, labelQuery, noQuery, pageQuery, parseLabels } from '../parameters.ts';
+import {
+  booleanText,
+  idempotencyHeader,
+  idParameter,
+  integer,
+  labelQuery,
+  noQuery,
+  pageQuery,
+  parseLabels,
+  waitQuery,
+} from '../parameters.ts';
 import { callerOf } from '../require-caller.ts';
 import type { Services } from '../services.ts';
 import { sessionAnswer, sessionSchema } from '../session-answer.ts';
@@ -20,6 +30,8 @@ const tags = ['Sessions'];
 
 const createDescription =
   'Answers when the session is ready or has failed, and after `wait` seconds at the latest as it stands then. With an `Idempotency-Key` a repeated request answers the first one’s session, with the header `Idempotency-Replayed: true`.';
+
+export const createSessionBody = createSessionSchema.meta({ id: 'CreateSession' });
 
 const create = createRoute({
   method: 'post',
@@ -31,15 +43,9 @@ const create = createRoute({
   security,
   middleware: [readJsonBody()] as const,
   request: {
-    query: z.strictObject({
-      wait: integer(
-        0,
-        bounds.waitSeconds.largest,
-        `Seconds to wait for the session to be ready, ${String(bounds.waitSeconds.default)} by default; 0 answers at once.`,
-      ).optional(),
-    }),
+    query: z.strictObject({ wait: waitQuery('for the session to be ready') }),
     headers: idempotencyHeader,
-    ...jsonBody(createSessionSchema.meta({ id: 'CreateSession' })),
+    ...jsonBody(createSessionBody),
   },
   responses: {
     201: {
@@ -54,7 +60,8 @@ const list = createRoute({
   method: 'get',
   path: '/v1/sessions',
   operationId: 'listSessions',
-  summary: 'List sessions, newest first',
+  summary: 'List sessions',
+  description: 'Newest first; with `label` in the order of their ids, which tells nothing of their age.',
   tags,
   security,
   request: {
@@ -66,6 +73,9 @@ const list = createRoute({
       workspace_id: z.string().min(1).max(128).optional(),
       template: z.string().min(1).max(63).optional(),
       label: labelQuery,
+      shared: booleanText(
+        'In place of your own: those that others share with you one by one; with `namespace`, all of a namespace that is shared with you.',
+      ).optional(),
       ...pageQuery,
     }),
   },
@@ -97,7 +107,9 @@ const remove = createRoute({
   request: {
     params: idParameter,
     query: z.strictObject({
-      preserve_data: booleanText('Keep the storage. Ephemeral storage goes with its session, so `true` is not possible yet.').optional(),
+      preserve_data: booleanText(
+        'Whether the volumes that were made for the session stay; as it was asked for at create by default. An ephemeral workspace goes in any case.',
+      ).optional(),
     }),
   },
   responses: {
@@ -178,10 +190,8 @@ export function mountSessions(app: App, { config }: AppDeps, services: Services)
   });
 
   app.openapi(remove, async (c) => {
-    if (c.req.valid('query').preserve_data === true) {
-      throw new AppError('not_implemented', 'Storage that outlives its session is not built yet: leave preserve_data out.');
-    }
-    await services.deleteSession(callerOf(c), c.req.valid('param').id);
+    const { preserve_data: preserveData } = c.req.valid('query');
+    await services.deleteSession(callerOf(c), c.req.valid('param').id, withoutUndefined({ preserveData }));
     return c.json({ deleted: true, status: 'terminating' } as const, 200);
   });
 
@@ -198,11 +208,4 @@ export function mountSessions(app: App, { config }: AppDeps, services: Services)
     });
     return c.text(text, 200);
   });
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-/** Under `exactOptionalPropertyTypes` absent and `undefined` differ; a query's optional parameters come as either. */
-function withoutUndefined<T extends object>(value: T): Defined<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as Defined<T>;
 }

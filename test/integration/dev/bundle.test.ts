@@ -20,7 +20,7 @@ function packageOf(input: string): string {
   return /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ?? 'berth';
 }
 
-describe.each(['api', 'tasks', 'sweep'])('the bundle of %s', (unit) => {
+describe.each(['api', 'tasks', 'sweep', 'events'])('the bundle of %s', (unit) => {
   let folder: string;
   let metafile: Metafile;
   let entry: string;

@@ -84,7 +84,7 @@ describe('the mounts of a container', () => {
       mounts: [],
       ownMounts: [],
       empty: false,
-      memoryVolumes: undefined,
+      heldVolumes: undefined,
       controlGroups: [],
       processLimit: undefined,
     };
