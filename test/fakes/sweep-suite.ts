@@ -34,7 +34,8 @@ const cursorKey = { collection: 'sweep', id: 'cursor' };
 /** Well past the time after which a namespace that does not go is told of. */
 const LATER_MS = 10 * 60_000;
 
-export function describeSweep(title: string, connect: () => Promise<SweepCluster>): void {
+/** `brief`: what a cluster decides by itself; the rest takes the same way and minutes on a real one, and is `npm run soak`'s there. */
+export function describeSweep(title: string, connect: () => Promise<SweepCluster>, { brief = false } = {}): void {
   describe(title, { timeout: 120_000 }, () => {
     let cluster: SweepCluster;
     let directory: string;
@@ -120,7 +121,7 @@ export function describeSweep(title: string, connect: () => Promise<SweepCluster
           .toEqual([]);
       });
 
-      it('under the labels of another installation stay', async () => {
+      it.skipIf(brief)('under the labels of another installation stay', async () => {
         neighbour = await makeByHand(kubernetes, `${installation}-b`);
         await expect
           .poll(
@@ -134,7 +135,7 @@ export function describeSweep(title: string, connect: () => Promise<SweepCluster
         expect(await neighbour.left(kubernetes)).toEqual(['claim', 'namespace', 'pod', 'policy']);
       });
 
-      it('are named by a dry run, which does nothing', async () => {
+      it.skipIf(brief)('are named by a dry run, which does nothing', async () => {
         await expect
           .poll(async () => Object.keys((await life.services.sweep({ dryRun: true })).actions).toSorted(), { timeout: 20_000 })
           .toEqual(['remove_claim', 'remove_namespace', 'remove_pod', 'remove_policy']);
@@ -152,7 +153,7 @@ export function describeSweep(title: string, connect: () => Promise<SweepCluster
     });
 
     describe('a pod that is deleted by hand', () => {
-      it('is missed at the next pass, whether that follows changes or compares everything', async () => {
+      it.skipIf(brief)('is missed at the next pass, whether that follows changes or compares everything', async () => {
         await life.services.sweep();
         for (const full of [false, true]) {
           const session = await create();
@@ -169,7 +170,7 @@ export function describeSweep(title: string, connect: () => Promise<SweepCluster
     });
 
     describe('a namespace', () => {
-      it('gets back the policies that somebody removed', async () => {
+      it.skipIf(brief)('gets back the policies that somebody removed', async () => {
         await life.services.sweep();
         const { k8s_namespace: namespace } = await create();
         await kubernetes.networking.deleteNamespacedNetworkPolicy({ name: 'berth-deny', namespace });
@@ -204,7 +205,7 @@ export function describeSweep(title: string, connect: () => Promise<SweepCluster
     });
 
     describe('an API server that is away', () => {
-      it('holds up no deadline', async () => {
+      it.skipIf(brief)('holds up no deadline', async () => {
         const session = await create();
         await life.services.sweep();
         await setDeadline(life, session.id, new Date(life.deps.clock.now().getTime() - 1000));
@@ -221,7 +222,7 @@ export function describeSweep(title: string, connect: () => Promise<SweepCluster
     });
 
     describe('two passes at once', () => {
-      it('do the work once', async () => {
+      it.skipIf(brief)('do the work once', async () => {
         const session = await create();
         await life.services.sweep();
         await deletePod(kubernetes, session);
@@ -252,7 +253,7 @@ export function describeSweep(title: string, connect: () => Promise<SweepCluster
         return { session, volume: (stored as StoredDocument<VolumeDocument>).data };
       };
 
-      it('whose document was lost gets one again while a session mounts it', async () => {
+      it.skipIf(brief)('whose document was lost gets one again while a session mounts it', async () => {
         const { session, volume } = await createWithVolume(false);
         // Whose create made it is nothing that the claim tells.
         const { made_by: _lost, ...told } = volume;
@@ -289,7 +290,7 @@ export function describeSweep(title: string, connect: () => Promise<SweepCluster
     });
 
     describe('a hold of nothing', () => {
-      it('is taken off its user', async () => {
+      it.skipIf(brief)('is taken off its user', async () => {
         const session = await create();
         const key = userKey('alice');
         const stored = (await life.deps.store.get<UserDocument>(key)) as StoredDocument<UserDocument>;

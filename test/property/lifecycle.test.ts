@@ -32,7 +32,7 @@ describe('the life cycle of sessions', () => {
   });
 
   it.concurrent.for(mutations)('is seen through where it is broken: $name', { timeout: 5 * MINUTE }, async (mutation) => {
-    const { failure } = await checkInThread({ seed: SEED, runs: MUTANT_RUNS, shrinks: false, mutation });
+    const { failure } = await checkInThread({ seed: mutation.seed ?? SEED, runs: MUTANT_RUNS, shrinks: false, mutation });
     expect(failure?.violation).toBeTypeOf('string');
   });
 });

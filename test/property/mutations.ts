@@ -3,6 +3,8 @@
  */
 export interface Mutation {
   readonly name: string;
+  /** With which it shows within a few lives; with any other it takes up to a thousand. */
+  readonly seed?: number;
   /** From the root of the repository. */
   readonly file: string;
   /** Stands in the file exactly once. */
@@ -19,6 +21,7 @@ const states: readonly Mutation[] = [
   },
   {
     name: 'a session that ends can be started again',
+    seed: 8,
     file: 'shared/sessions/lifecycle.ts',
     from: `if (event.type === 'start' || event.type === 'restart') return 'refused';\n  if (event.type === 'stop') return event.cause`,
     to: `if (event.type === 'start') return startedAgain(session, '', now);\n  if (event.type === 'stop') return event.cause`,
@@ -37,18 +40,21 @@ const states: readonly Mutation[] = [
   },
   {
     name: 'the loss of an earlier pod counts as that of the present one',
+    seed: 9,
     file: 'shared/sessions/lifecycle.ts',
     from: `return event.podUid === session.pod_uid ? lostPod(session, event.reason, now) : undefined;`,
     to: `return lostPod(session, event.reason, now);`,
   },
   {
     name: 'the start of an earlier pod counts as that of the present one',
+    seed: 6,
     file: 'shared/sessions/lifecycle.ts',
     from: `if ('generation' in event && event.generation !== undefined && event.generation !== session.generation) return undefined;`,
     to: ``,
   },
   {
     name: 'a restart forgets to start again',
+    seed: 6,
     file: 'shared/sessions/lifecycle.ts',
     from: `if (session.restarts) return startedAgain(`,
     to: `if (session.id === '') return startedAgain(`,
@@ -67,12 +73,14 @@ const states: readonly Mutation[] = [
   },
   {
     name: 'a session is rebuilt although its workspace is lost',
+    seed: 11,
     file: 'shared/sessions/next-pod.ts',
     from: `if (!workspaceSurvivesPod(session)) {`,
     to: `if (session.id === '') {`,
   },
   {
     name: 'what computes counts as idle',
+    seed: 17,
     file: 'shared/sessions/idle.ts',
     from: `return usedMs / Math.max(1000, now.getTime() - since);`,
     to: `return 0 * usedMs * since;`,
@@ -88,6 +96,7 @@ const times: readonly Mutation[] = [
   },
   {
     name: 'nobody finishes an end that was begun',
+    seed: 6,
     file: 'shared/sessions/due.ts',
     from: `return after(session.updated_at, ENDING_GRACE_MS);`,
     to: `return null;`,
@@ -151,6 +160,7 @@ const writes: readonly Mutation[] = [
   },
   {
     name: 'one more than allowed is admitted',
+    seed: 6,
     file: 'shared/entitlements/admit.ts',
     from: `> allowed) return`,
     to: `> allowed + 1) return`,
@@ -175,6 +185,7 @@ const writes: readonly Mutation[] = [
   },
   {
     name: 'a stopped session starts whatever its owner may have by now',
+    seed: 8,
     file: 'shared/sessions/readmit.ts',
     from: `refuseOverQuota(entitlements, { ...owner, holds: others }, session, hold);`,
     to: ``,
@@ -217,6 +228,7 @@ const storage: readonly Mutation[] = [
   },
   {
     name: 'a volume goes although a session uses it',
+    seed: 10,
     file: 'shared/storage/lifecycle.ts',
     from: `const goes = isUnused && !retain &&`,
     to: `const goes = !retain &&`,
@@ -250,12 +262,14 @@ const storage: readonly Mutation[] = [
 const sweeping: readonly Mutation[] = [
   {
     name: 'an orphan has no grace period',
+    seed: 6,
     file: 'shared/sweep/plan-orphan.ts',
     from: `const isYoung = !verdict.isKnown &&`,
     to: `const isYoung = false &&`,
   },
   {
     name: 'orphaned pods stay',
+    seed: 6,
     file: 'shared/sweep/plan-orphan.ts',
     from: `if (session === undefined) return unknown('its session is not known');\n  if (pod.name`,
     to: `if (session === undefined) return undefined;\n  if (pod.name`,
@@ -268,12 +282,14 @@ const sweeping: readonly Mutation[] = [
   },
   {
     name: 'a session whose pod does not come up has no deadline',
+    seed: 32,
     file: 'shared/sweep/plan-session.ts',
     from: `if (session.status === 'creating' && !isPastDeadline(session, now)) return {`,
     to: `if (session.status === 'creating' && (isPastDeadline(session, now) || session.id !== '')) return {`,
   },
   {
     name: 'a lost pod is not noticed',
+    seed: 13,
     file: 'shared/sweep/plan-session.ts',
     from: `if (pod === undefined || pod.uid !== session.pod_uid) return {`,
     to: `if (pod === undefined || pod.uid !== session.pod_uid) return session.id !== '' ? undefined : {`,
