@@ -7,8 +7,8 @@ export default defineConfig(({ mode }) => ({
   test: {
     include: mode === 'soak' ? ['test/soak/**/*.test.ts'] : ['test/**/*.test.ts'],
     exclude: mode === 'soak' ? [] : ['test/soak/**'],
-    // Tests start real servers and clusters, and wait for them half of the time: three files at once keep two cores busy.
-    maxWorkers: 3,
+    // Tests start real servers and clusters: more than two files at once on two cores makes them wait for each other.
+    maxWorkers: 2,
     testTimeout: mode === 'soak' ? 30 * MINUTE : 20_000,
     hookTimeout: mode === 'soak' ? 5 * MINUTE : 60_000,
     teardownTimeout: 20_000,

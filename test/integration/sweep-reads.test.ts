@@ -43,7 +43,7 @@ async function fill(store: DocumentStore): Promise<readonly string[]> {
   return sessions.slice(0, DUE).map(({ id }) => id);
 }
 
-describe.each(implementations)('ten thousand sessions on $name', ({ start, missing }) => {
+describe.each(implementations)('ten thousand sessions on $name', ({ name, start, missing }) => {
   if (missing !== undefined) {
     it.skip(missing);
     return;
@@ -92,7 +92,8 @@ describe.each(implementations)('ten thousand sessions on $name', ({ start, missi
     expect(report).toMatchObject({ actions: { expire: DUE }, failures: 0, full: false });
     expect(new Set(laid.map(({ payload }) => payload['session_id']))).toEqual(new Set(due));
     expect(reads).toBeLessThan(40);
-    expect(milliseconds).toBeLessThan(1000);
+    // How long the emulator takes says nothing of Firestore.
+    expect(milliseconds).toBeLessThan(name === 'SQLite' ? 1000 : 10_000);
   });
 
   it('are seen through watches and lists of metadata, a page at a time', () => {

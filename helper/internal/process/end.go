@@ -21,6 +21,7 @@ func (p *Process) End(ctx context.Context, grace time.Duration) {
 		return
 	}
 	reaped := func() bool {
+		p.table.reapDead()
 		select {
 		case <-p.done:
 			return true
@@ -37,6 +38,7 @@ func (t *Table) EndAll(ctx context.Context, grace time.Duration) {
 	t.closed = true
 	t.mu.Unlock()
 	reaped := func() bool {
+		t.reapDead()
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		return len(t.live) == 0

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -138,4 +139,19 @@ func TestEndOfNilAndOfWhatHasEndedReturnsAtOnce(t *testing.T) {
 	wait(t, p)
 	p.End(context.Background(), time.Minute)
 	p.End(context.Background(), time.Minute)
+}
+
+func TestAnEndThatWasToldLeavesNoZombie(t *testing.T) {
+	script := `trap '' TERM; i=0; while [ $i -lt 200 ]; do sleep 100 & pids="$pids $!"; i=$((i + 1)); done; echo $pids; wait`
+	p, line := startAndReadLine(t, script)
+	p.End(context.Background(), 10*time.Millisecond)
+	for word := range strings.FieldsSeq(line) {
+		pid, err := strconv.Atoi(word)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat("/proc/" + word); err == nil && zombie(pid) {
+			t.Fatalf("process %d is a zombie", pid)
+		}
+	}
 }

@@ -103,11 +103,16 @@ func (t *Table) reap() {
 	for {
 		select {
 		case <-t.signals:
-			for t.reapOne() {
-			}
+			t.reapDead()
 		case <-t.stopped:
 			return
 		}
+	}
+}
+
+// reapDead leaves no zombie. Also called where a tree has just been ended: its end is told only when nothing of it is left in /proc.
+func (t *Table) reapDead() {
+	for t.reapOne() {
 	}
 }
 
