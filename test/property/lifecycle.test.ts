@@ -14,15 +14,18 @@ import { countsTable, failureText } from './report.ts';
 const MINUTE = 60_000;
 const RUNS = Number(process.env['BERTH_PROPERTY_RUNS'] ?? 2000);
 const SEED = Number(process.env['BERTH_PROPERTY_SEED'] ?? 5);
-const THREADS = 2;
+const SHARDS = 2;
 /** A broken rule has to show within so many lives. */
 const MUTANT_RUNS = 1000;
 const OFTEN_ENOUGH = 20;
 
 describe('the life cycle of sessions', () => {
   it('breaks no rule in thousands of random lives, and takes every edge of its table', { timeout: 10 * MINUTE }, async () => {
-    const shards = Array.from({ length: THREADS }, (_, shard) => ({ seed: SEED + shard, runs: RUNS / THREADS, shrinks: true }));
-    const outcomes = await Promise.all(shards.map(checkInThread));
+    const outcomes: Awaited<ReturnType<typeof checkInThread>>[] = [];
+    // One after the other: another file has the other processor.
+    for (let shard = 0; shard < SHARDS; shard += 1) {
+      outcomes.push(await checkInThread({ seed: SEED + shard, runs: RUNS / SHARDS, shrinks: true }));
+    }
     const counts = noCounts();
     for (const outcome of outcomes) addCounts(counts, outcome.counts);
     console.log(countsTable(counts));
@@ -31,7 +34,7 @@ describe('the life cycle of sessions', () => {
     expect(edges.filter((edge) => (counts.edges[edge] ?? 0) < OFTEN_ENOUGH)).toEqual([]);
   });
 
-  it.concurrent.for(mutations)('is seen through where it is broken: $name', { timeout: 5 * MINUTE }, async (mutation) => {
+  it.for(mutations)('is seen through where it is broken: $name', { timeout: 5 * MINUTE }, async (mutation) => {
     const { failure } = await checkInThread({ seed: mutation.seed ?? SEED, runs: MUTANT_RUNS, shrinks: false, mutation });
     expect(failure?.violation).toBeTypeOf('string');
   });
