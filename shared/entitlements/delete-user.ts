@@ -7,7 +7,7 @@ import type { Caller } from '../auth/caller.ts';
 import type { Deps } from '../deps.ts';
 import { AppError } from '../errors/app-error.ts';
 import { userKey } from '../sessions/collections.ts';
-import type { LastChange } from '../sessions/model.ts';
+import { byCaller } from '../sessions/change.ts';
 import { endUser, type EndedUser } from './end-user.ts';
 import { heldBy, liveSessions, type Held } from './held.ts';
 import type { UserDocument } from './model.ts';
@@ -28,7 +28,7 @@ export async function deleteUser(deps: Deps, caller: Caller, user: string, { for
   }
   if (!force) refuseInUse(user, await heldBy(deps, user, liveSessions));
   await markDeleted(deps, user, force);
-  const by: LastChange = { by: caller.user ?? 'admin', key_id: caller.keyId, request_id: caller.requestId };
+  const by = byCaller(caller, 'admin');
   return endUser(deps, user, by);
 }
 

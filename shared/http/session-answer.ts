@@ -6,6 +6,7 @@
 import { z } from '@hono/zod-openapi';
 import { userTypes } from '../entitlements/model.ts';
 import { channelKinds } from '../helper/model.ts';
+import { workspacePath } from '../pods/names.ts';
 import { sessionStatuses, type SessionDocument, type SessionSpec } from '../sessions/model.ts';
 import { volumeTypes } from '../storage/model.ts';
 
@@ -70,8 +71,6 @@ export const sessionSchema = z
 
 export type SessionAnswer = z.output<typeof sessionSchema>;
 
-const WORKSPACE = '/workspace';
-
 /** `origin` is where callers reach Berth, `https://host` without a path. */
 export function sessionAnswer(session: SessionDocument, { origin }: { readonly origin: string }): SessionAnswer {
   const { spec } = session;
@@ -124,7 +123,7 @@ function specAnswer(spec: SessionSpec): Pick<SessionAnswer, 'image' | 'env_names
   return {
     image: spec.image,
     env_names: [...spec.env_names],
-    storage: { storage_type: spec.storage_type, mount_path: WORKSPACE, size_gb: spec.workspace_gb },
+    storage: { storage_type: spec.storage_type, mount_path: workspacePath, size_gb: spec.workspace_gb },
     volumes: spec.volumes.map(({ volume_id, type, mount_path, read_only, size_gb }) => ({
       volume_id,
       type,

@@ -14,6 +14,7 @@ import {
   labels,
   podName,
   sessionLabels,
+  workspacePath,
 } from './names.ts';
 import { waitForHelper } from '../helper/wait-for-helper.ts';
 import type { SessionVolume } from '../storage/model.ts';
@@ -70,7 +71,6 @@ export interface PodDraft extends V1Pod {
   readonly spec: V1PodSpec;
 }
 
-const workspacePath = '/workspace';
 /** https://cloud.google.com/kubernetes-engine/docs/how-to/gpus */
 const gpuResource = 'nvidia.com/gpu';
 const gpuSelector = 'cloud.google.com/gke-accelerator';

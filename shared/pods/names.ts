@@ -63,6 +63,9 @@ export function snapshotName(snapshotId: string): string {
   return `berth-${snapshotId}`;
 }
 
+/** The session's workspace and home. */
+export const workspacePath = '/workspace';
+
 /** Where the helper has its program, its socket and what it keeps on disk. */
 export const helperFolder = '/berth';
 

@@ -13,8 +13,8 @@ export const bucketDriver = 'gcsfuse.csi.storage.gke.io';
 /** Has GKE's webhook put the driver's sidecar into the pod. */
 const bucketAnnotation = 'gke-gcsfuse/volumes';
 
-/** The session's user and group, and folders that only the objects' names imply. */
-const bucketOptions = ['implicit-dirs', 'uid=1000', 'gid=1000'];
+/** Set always: files belong to the session's user and group, and folders that only the objects' names imply are there. */
+export const bucketOptions = ['implicit-dirs', 'uid=1000', 'gid=1000'] as const;
 
 /** Adds volumes, mounts, labels and affinity; what is mounted first stands first, so that a mount within a mount comes after it. */
 export function withVolumes(pod: PodDraft, { volumes = [] }: { readonly volumes?: readonly SessionVolume[] | undefined }): PodDraft {

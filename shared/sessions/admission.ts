@@ -15,7 +15,7 @@ import type { NamespaceDocument } from '../namespaces/model.ts';
 import { admitVolumes } from '../storage/admit-volumes.ts';
 import { sumOfHolds, volumeHoldId } from '../storage/hold.ts';
 import type { SessionVolume } from '../storage/model.ts';
-import { workspacePath } from '../storage/mount-path.ts';
+import { workspacePath } from '../pods/names.ts';
 import { placeSession, sortDocuments, type RequestedDocuments } from '../storage/read-requested.ts';
 import type { VolumeRequest } from '../storage/requests.ts';
 import { parseQuantity } from '../templates/quantities.ts';

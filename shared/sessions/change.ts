@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Caller } from '../auth/caller.ts';
 import type { Deps } from '../deps.ts';
 import { StoreError, type StoredDocument, type Write } from '../documents/port.ts';
 import type { UserDocument } from '../entitlements/model.ts';
@@ -19,6 +20,11 @@ import type { LastChange, SessionDocument } from './model.ts';
 
 /** Berth itself, acting without a caller. */
 export const bySystem: LastChange = { by: 'system', key_id: null, request_id: null };
+
+/** A back end without a user of its own acts as the owner. */
+export function byCaller(caller: Caller, owner: string): LastChange {
+  return { by: caller.user ?? owner, key_id: caller.keyId, request_id: caller.requestId };
+}
 
 export function holdId(sessionId: string): string {
   return `session-${sessionId}`;

@@ -167,6 +167,7 @@ const storageConfig = z.strictObject({
   gcs_mount_options: mountOptionsSchema.optional(),
 });
 
+export const snapshotIdSchema = z.string().regex(/^[0-9a-z]{26}$/, 'an id from /v1/storage/{id}/snapshots');
 export const volumeIdSchema = z.string().regex(/^[0-9a-f]{32}$/, 'an id from /v1/storage');
 
 /** One mount: of a volume by its name, which is made where there is none, or of one that is there by its id. */
@@ -180,10 +181,7 @@ const volumeMount = z
     size_gb: volumeSizeSchema.optional(),
     storage_class: storageClassSchema.optional(),
     shared: z.boolean().optional(),
-    snapshot_id: z
-      .string()
-      .regex(/^[0-9a-z]{26}$/, 'an id from /v1/storage/{id}/snapshots')
-      .optional(),
+    snapshot_id: snapshotIdSchema.optional(),
     retain: z.boolean().optional(),
     bucket_name: bucketNameSchema.optional(),
     prefix: prefixSchema.optional(),

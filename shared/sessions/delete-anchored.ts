@@ -12,11 +12,10 @@ import { removeVolume } from '../storage/delete.ts';
 import type { VolumeDocument } from '../storage/model.ts';
 import { anchorVolumeName } from '../storage/names.ts';
 import type { Anchor } from './anchors.ts';
-import { readSession } from './change.ts';
+import { byCaller, readSession } from './change.ts';
 import { collections } from './collections.ts';
 import { deleteSession } from './delete.ts';
 import { findAnchored } from './ensure-anchored.ts';
-import type { LastChange, SessionDocument } from './model.ts';
 
 /** One for each namespace and type in which the project has had its workspace. */
 const MOST_VOLUMES = 200;
@@ -29,7 +28,7 @@ export async function deleteAnchored(deps: Deps, caller: Caller, anchor: Anchor,
   const session = (await findAnchored(deps, anchor))?.session;
   if (session !== undefined) {
     if (!mayActFor(caller, session.user)) throw new AppError('not_found', `The ${anchor.kind} "${anchor.id}" has no session.`);
-    return deleteSession(deps, session.id, byOf(caller, session), preserveData);
+    return deleteSession(deps, session.id, byCaller(caller, session.user), preserveData);
   }
   if (preserveData) return;
   for (const volume of await volumesOf(deps, caller, anchor)) {
@@ -37,10 +36,6 @@ export async function deleteAnchored(deps: Deps, caller: Caller, anchor: Anchor,
     const present = await changeVolume(deps, volume.id, (data) => (isUsed(data) ? undefined : { ...data, retain: false }));
     if (present?.going !== true) await removeVolume(deps, volume.id);
   }
-}
-
-function byOf(caller: Caller, session: SessionDocument): LastChange {
-  return { by: caller.user ?? session.user, key_id: caller.keyId, request_id: caller.requestId };
 }
 
 /** Those that the caller may delete, found by their name: nobody else's volume may have such a name. */
@@ -55,7 +50,8 @@ async function volumesOf(deps: Deps, caller: Caller, anchor: Anchor): Promise<re
 async function endItsSessions(deps: Deps, caller: Caller, volume: VolumeDocument): Promise<void> {
   for (const id of Object.keys(volume.sessions)) {
     const session = (await readSession(deps, id))?.data;
-    if (session?.status === 'terminating' && mayActFor(caller, session.user)) await deleteSession(deps, id, byOf(caller, session), false);
+    if (session?.status === 'terminating' && mayActFor(caller, session.user))
+      await deleteSession(deps, id, byCaller(caller, session.user), false);
   }
 }
 

@@ -11,14 +11,14 @@ import { backoffMs, pause } from '../kubernetes/retry.ts';
 import { anchorVolumeName } from '../storage/names.ts';
 import { admitSession } from './admission.ts';
 import type { Anchor, AnchorDocument } from './anchors.ts';
-import { readSession } from './change.ts';
+import { byCaller, readSession } from './change.ts';
 import { anchorKey } from './collections.ts';
 import { nameConversation } from './name-conversation.ts';
 import { undo } from './create.ts';
 import type { CreateSessionRequest } from './create-request.ts';
 import { differences, rebuildFor } from './differences.ts';
 import type { StartEvent } from './lifecycle.ts';
-import type { LastChange, SessionDocument } from './model.ts';
+import type { SessionDocument } from './model.ts';
 import { newSession } from './new-session.ts';
 import { ownerOfAnchor } from './owner.ts';
 import { replaceEnvSecret } from './pod-secrets.ts';
@@ -151,7 +151,7 @@ async function useExisting(deps: Deps, asked: Asked, session: SessionDocument): 
   refuseOthers(asked, session);
   const differing = differences(session, request, resolved);
   const event = eventFor(session, asked, differing.length > 0);
-  const by: LastChange = { by: caller.user ?? session.user, key_id: caller.keyId, request_id: caller.requestId };
+  const by = byCaller(caller, session.user);
   const result =
     event === undefined
       ? { session, changed: false }

@@ -13,7 +13,8 @@ import { deleteAnchored } from './delete-anchored.ts';
 import { deleteSession } from './delete.ts';
 import { ensureAnchored, getAnchored, type Ensured, type EnsureOptions } from './ensure-anchored.ts';
 import { getSession } from './list.ts';
-import type { LastChange, SessionDocument } from './model.ts';
+import { byCaller } from './change.ts';
+import type { SessionDocument } from './model.ts';
 import { workspaceSurvivesPod } from './next-pod.ts';
 import { restartSession, startSession } from './start.ts';
 import { stopSession } from './stop.ts';
@@ -43,28 +44,23 @@ export interface LifecycleServices {
 }
 
 export function createLifecycleServices(deps: Deps, activity: ActivityNotes): LifecycleServices {
-  const byOf = (caller: Caller, session: SessionDocument): LastChange => ({
-    by: caller.user ?? session.user,
-    key_id: caller.keyId,
-    request_id: caller.requestId,
-  });
   return {
     stopSession: async (caller, id, { waitSeconds }) => {
       const session = await getSession(deps, caller, id, 'write');
-      return withLossWarning(await stopSession(deps, id, byOf(caller, session), waitSeconds * 1000));
+      return withLossWarning(await stopSession(deps, id, byCaller(caller, session.user), waitSeconds * 1000));
     },
     startSession: async (caller, id, { waitSeconds }) => {
       const session = await getSession(deps, caller, id, 'write');
-      return startSession(deps, id, byOf(caller, session), waitSeconds * 1000);
+      return startSession(deps, id, byCaller(caller, session.user), waitSeconds * 1000);
     },
     restartSession: async (caller, id, { waitSeconds }) => {
       const session = await getSession(deps, caller, id, 'write');
-      return withLossWarning(await restartSession(deps, id, byOf(caller, session), waitSeconds * 1000));
+      return withLossWarning(await restartSession(deps, id, byCaller(caller, session.user), waitSeconds * 1000));
     },
     updateSession: async (caller, id, update) => {
       const session = await getSession(deps, caller, id, 'write');
       await activity.touch(session);
-      const updated = await updateSession(deps, id, update, byOf(caller, session));
+      const updated = await updateSession(deps, id, update, byCaller(caller, session.user));
       const { ttl_minutes: ttlMinutes } = update;
       const detail = { fields: Object.keys(update).join(' '), ...(ttlMinutes === undefined ? {} : { ttl_minutes: ttlMinutes }) };
       await recordAudit(deps, { caller, user: session.user, action: 'session.update', target: `sessions/${id}`, detail });
@@ -72,7 +68,7 @@ export function createLifecycleServices(deps: Deps, activity: ActivityNotes): Li
     },
     deleteSession: async (caller, id, { preserveData } = {}) => {
       const session = await getSession(deps, caller, id, 'owner');
-      await deleteSession(deps, id, byOf(caller, session), preserveData);
+      await deleteSession(deps, id, byCaller(caller, session.user), preserveData);
     },
     ensureAnchored: async (caller, anchor, request, options) => {
       const ensured = await ensureAnchored(deps, caller, anchor, request, options);

@@ -10,7 +10,8 @@ import { podName } from '../pods/names.ts';
 import type { Anchor } from './anchors.ts';
 import type { CreateSessionRequest } from './create-request.ts';
 import { withDue } from './due.ts';
-import type { LastChange, SessionDocument } from './model.ts';
+import { byCaller } from './change.ts';
+import type { SessionDocument } from './model.ts';
 import type { ResolvedSession } from './resolve.ts';
 import { newHelper } from './session-helper.ts';
 
@@ -29,7 +30,7 @@ export function newSession(deps: Deps, { caller, user, request, resolved, anchor
   const id = deps.newId();
   const namespace = request.namespace ?? ownNamespace(user);
   const after = (seconds: number): string => new Date(now.getTime() + seconds * 1000).toISOString();
-  const by: LastChange = { by: caller.user ?? user, key_id: caller.keyId, request_id: caller.requestId };
+  const by = byCaller(caller, user);
   const warnings = [...deps.clusterWarnings, ...resolved.warnings];
   if (request.user_type !== undefined && caller.kind !== 'admin') warnings.push('user_type counts only from an admin key.');
   return withDue({

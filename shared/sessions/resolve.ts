@@ -7,7 +7,7 @@
 import { AppError, type FieldError } from '../errors/app-error.ts';
 import { defaultTemplateId, findTemplate, tierResources, type Template } from '../templates/catalog.ts';
 import { parseQuantity } from '../templates/quantities.ts';
-import { workspacePath } from '../storage/mount-path.ts';
+import { workspacePath } from '../pods/names.ts';
 import { requestedVolumes, type VolumeRequest } from '../storage/requests.ts';
 import { bounds, type CreateSessionRequest } from './create-request.ts';
 import type { ResourceSpec, SessionSpec } from './model.ts';

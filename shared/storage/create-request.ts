@@ -4,7 +4,14 @@
  * @module
  */
 import { z } from 'zod';
-import { namespaceSchema, storageClassSchema, userSchema, volumeNameSchema, volumeSizeSchema } from '../sessions/create-request.ts';
+import {
+  namespaceSchema,
+  snapshotIdSchema,
+  storageClassSchema,
+  userSchema,
+  volumeNameSchema,
+  volumeSizeSchema,
+} from '../sessions/create-request.ts';
 import { volumeTypes } from './model.ts';
 
 export const createVolumeSchema = z.strictObject({
@@ -15,10 +22,7 @@ export const createVolumeSchema = z.strictObject({
   size_gb: volumeSizeSchema.optional(),
   storage_class: storageClassSchema.optional(),
   shared: z.boolean().optional(),
-  snapshot_id: z
-    .string()
-    .regex(/^[0-9a-z]{26}$/, 'an id from /v1/storage/{id}/snapshots')
-    .optional(),
+  snapshot_id: snapshotIdSchema.optional(),
   retain: z.boolean().optional(),
 });
 

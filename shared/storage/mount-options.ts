@@ -7,6 +7,8 @@
  *
  * @module
  */
+import { bucketOptions } from '../pods/pod-volumes.ts';
+
 const flags = new Set(['implicit-dirs', 'enable-nonexistent-type-cache', 'enable-atomic-rename-object']);
 
 const number = /^-?[0-9]{1,9}$/;
@@ -39,9 +41,6 @@ const valued: Readonly<Record<string, RegExp>> = {
   'logging:severity': /^(trace|debug|info|warning|error|off)$/,
 };
 
-/** Set by Berth, always: files belong to the session's user, and folders that only object names imply are there. */
-export const fixedMountOptions = ['implicit-dirs', 'uid=1000', 'gid=1000'] as const;
-
 /** `a=b` or, as the driver also writes it, `a:b:c`. */
 function split(option: string): readonly [string, string | undefined] {
   const equals = option.indexOf('=');
@@ -60,7 +59,7 @@ function isAllowed(option: string): boolean {
 /** The options one by one; those that Berth sets anyway are left out. */
 export function splitMountOptions(given: string | readonly string[]): readonly string[] {
   const all = (typeof given === 'string' ? [given] : given).flatMap((part) => part.split(',')).map((option) => option.trim());
-  return [...new Set(all.filter((option) => option !== '' && !fixedMountOptions.some((fixed) => fixed === option)))];
+  return [...new Set(all.filter((option) => option !== '' && !bucketOptions.some((fixed) => fixed === option)))];
 }
 
 /** What is wrong with them, in words for their field; `undefined` where nothing is. */

@@ -5,7 +5,6 @@
  */
 import { posix } from 'node:path';
 
-export const workspacePath = '/workspace';
 /** Of a bucket beside a volume that has the workspace. */
 export const bucketPath = '/bucket';
 

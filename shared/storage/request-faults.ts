@@ -6,7 +6,7 @@
 import type { FieldError } from '../errors/app-error.ts';
 import { bounds, type CreateSessionRequest } from '../sessions/create-request.ts';
 import { parseQuantity } from '../templates/quantities.ts';
-import { workspacePath } from './mount-path.ts';
+import { workspacePath } from '../pods/names.ts';
 import type { VolumeRequest } from './requests.ts';
 import { wantsBucket, wantsPersistent } from './wanted.ts';
 
